@@ -1,0 +1,1 @@
+"""What people do with sicore's models: restore pictures, see a demonstration."""

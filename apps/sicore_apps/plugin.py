@@ -1,0 +1,29 @@
+"""The commands of this package, as names and import paths: nothing is imported before its use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sicore.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from sicore.plugins import Registrar
+
+SICORE_API = 1
+
+
+@hookimpl
+def sicore_register(registry: Registrar) -> None:
+    """Register the commands."""
+    registry.add(
+        "command",
+        "restore",
+        "sicore_apps.restore:command",
+        summary="Restore a degraded picture: holes, blur, low resolution.",
+    )
+    registry.add(
+        "command",
+        "demo",
+        "sicore_apps.demo:command",
+        summary="Write a page that shows what the shipped model does.",
+    )

@@ -1,0 +1,65 @@
+"""A generic network for small states; the networks of pictures or sounds come with plugins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import pi
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from sicore.states import State, leaves
+
+if TYPE_CHECKING:
+    from sicore.hub import Domain
+
+
+class MLP(nn.Module):
+    """A perceptron on the flattened state, time features and class embeddings.
+
+    Time enters as ``sin(2^k π t), cos(2^k π t)``; a condition that is not given (−1, or no
+    condition at all) has an embedding of its own, so that guidance without a classifier works.
+
+    Args:
+        domain: gives the shape of the states and the conditions.
+        width: units of each hidden layer.
+        depth: number of hidden layers.
+        frequencies: number of time frequencies.
+    """
+
+    runtime: ClassVar[tuple[str, ...]] = ("domain",)
+
+    def __init__(
+        self, domain: Domain, width: int = 128, depth: int = 3, frequencies: int = 6
+    ) -> None:
+        super().__init__()
+        zeros = leaves(domain.space.zeros(1))
+        self.shapes = {name: tuple(leaf.shape[1:]) for name, leaf in zeros.items()}
+        size = sum(leaf.numel() for leaf in zeros.values())
+        self.classes = nn.ModuleDict(
+            {name: nn.Embedding(c.size + 1, width) for name, c in domain.conditions.items()}
+        )
+        self.register_buffer("frequencies", pi * 2.0 ** torch.arange(frequencies), persistent=False)
+        self.enter = nn.Linear(size + 2 * frequencies, width)
+        self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
+        self.leave = nn.Linear(width, size)
+
+    def forward(self, x: State, t: Tensor, condition: Mapping[str, Tensor] | None = None) -> State:
+        """Map states x at times t ``(B,)`` to states; ``condition[name]`` is int64 ``(B,)``."""
+        angles = t[:, None] * self.get_buffer("frequencies").to(t.dtype)
+        flat = [leaf.flatten(1) for leaf in leaves(x).values()]
+        h = self.enter(torch.cat([*flat, angles.sin(), angles.cos()], 1))
+        for name, embedding in self.classes.items():
+            given = (condition or {}).get(name)
+            code = torch.full_like(t, -1, dtype=torch.int64) if given is None else given
+            h = h + embedding(code + 1)  # code −1, "not given", is row 0
+        h = nn.functional.silu(h)
+        for layer in self.hidden:
+            h = h + nn.functional.silu(layer(h))
+        parts = self.leave(h).split([torch.Size(s).numel() for s in self.shapes.values()], 1)
+        out = {
+            name: part.reshape(-1, *shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
+        return out[""] if isinstance(x, Tensor) else out

@@ -1,0 +1,59 @@
+"""``sicore evaluate``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sicore.cli.options import check_device, device_option, example, seed_option
+from sicore.errors import InputError
+
+
+@click.command(
+    epilog=example(
+        "sicore evaluate images/fashion-mnist -n 2000",
+        "sicore evaluate runs/fashion -n 500 --solver euler --steps 50 -o metrics.json",
+    )
+)
+@click.argument("model")
+@click.option(
+    "-n", "number", type=click.IntRange(2), default=1000, show_default=True, help="Samples to draw."
+)
+@click.option("--solver", help="A solver; the model's own by default.")
+@click.option("--steps", type=click.IntRange(1), help="Solver steps; the model's own by default.")
+@seed_option
+@device_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the metrics into a JSON file, too.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace FILE.")
+def command(
+    model: str,
+    number: int,
+    solver: str | None,
+    steps: int | None,
+    seed: int,
+    device: str | None,
+    output: Path | None,
+    overwrite: bool,
+) -> None:
+    """Measure MODEL (a name or a folder) with its domain's metrics, printed as JSON."""
+    if output is not None and output.exists() and not overwrite:
+        raise InputError(f"'{output}' exists: choose another file, or pass --overwrite")
+    import sicore
+    from sicore.hub.folder import write_json
+
+    loaded = sicore.load(model, device=check_device(device))
+    chosen: dict[str, Any] = {"solver": solver, "steps": steps}
+    options = {key: value for key, value in chosen.items() if value is not None}
+    metrics = loaded.domain.evaluate(loaded, n=number, seed=seed, **options)
+    click.echo(json.dumps(metrics, indent=2))
+    if output is not None:
+        write_json(output, metrics)

@@ -1,0 +1,110 @@
+"""``sicore sample``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sicore.cli.options import check_device, device_option, example, output_option, seed_option
+from sicore.cli.output import check_output, output_folder, save_samples, versions
+from sicore.errors import InputError
+
+if TYPE_CHECKING:
+    from sicore.hub import Domain
+
+
+@click.command(
+    epilog=example(
+        "sicore sample images/fashion-mnist -n 64 --class sneaker --guidance 2 -o sneakers",
+        "sicore sample runs/fashion -n 10000 --processes 2 --steps 10 -o many",
+    )
+)
+@click.argument("model")
+@click.option(
+    "-n", "number", type=click.IntRange(1), default=64, show_default=True, help="How many."
+)
+@click.option("--solver", help="A solver's name; the model's own by default.")
+@click.option("--grid", help="A time grid's name; the model's own by default.")
+@click.option("--steps", type=click.IntRange(1), help="Solver steps; the model's own by default.")
+@click.option("--class", "class_", metavar="NAME", help="A class, by name or number.")
+@click.option("--guidance", type=float, help="Strength of classifier-free guidance; 1 is none.")
+@click.option(
+    "--epsilon", type=click.FloatRange(0), help="Noise of an SDE solver: ε = EPSILON · γ(t)."
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1),
+    default=64,
+    show_default=True,
+    help="Samples for each network call.",
+)
+@click.option(
+    "--processes", type=click.IntRange(1), default=1, show_default=True, help="Share the work."
+)
+@seed_option
+@device_option
+@output_option
+def command(
+    model: str,
+    number: int,
+    solver: str | None,
+    grid: str | None,
+    steps: int | None,
+    class_: str | None,
+    guidance: float | None,
+    epsilon: float | None,
+    batch_size: int,
+    processes: int,
+    seed: int,
+    device: str | None,
+    folder: Path,
+    overwrite: bool,
+) -> None:
+    """Draw samples from MODEL (a name or a folder) into a folder.
+
+    Sample number k of a seed is the same whatever -n, --batch-size and --processes.
+    """
+    check_output(folder, overwrite)
+    import sicore
+    from sicore.hub.bulk import sample_bulk
+    from sicore.progress import progress_bar
+
+    loaded = sicore.load(model, device=check_device(device))
+    with progress_bar("sampling", number) as bar:
+        samples = sample_bulk(
+            loaded,
+            number,
+            processes=processes,
+            batch_size=batch_size,
+            advance=bar.advance,
+            seed=seed,
+            solver=solver,
+            steps=steps,
+            grid=grid,
+            guidance=guidance,
+            epsilon=epsilon,
+            condition=_condition(loaded.domain, class_),
+        )
+    if wrong := int(samples.status.count_nonzero()):
+        raise InputError(f"{wrong} of {number} samples are not finite: take more steps")
+    manifest = {
+        "model": model,
+        "n": number,
+        "seed": seed,
+        "nfe": samples.nfe,
+        **samples.settings,
+        "versions": versions(),
+    }
+    with output_folder(folder, overwrite, manifest) as staging:
+        save_samples(samples, staging)
+    click.echo(f"{number} samples, {samples.nfe} network calls each: {folder}")
+
+
+def _condition(domain: Domain, class_: str | None) -> dict[str, int] | None:
+    if class_ is None:
+        return None
+    if "class" not in domain.conditions:
+        raise InputError(f"--class {class_}: this model has no classes")
+    return {"class": domain.conditions["class"].index(class_)}

@@ -1,0 +1,56 @@
+"""Classifier-free guidance: push a conditional prediction away from the unconditional one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from sicore.interpolants import Interpolant
+from sicore.predictions import Condition, Kind, Pair, Prediction, Value
+from sicore.states import State, combine
+
+
+@dataclass(frozen=True)
+class ClassifierFree:
+    r"""``p_∅ + w (p_c − p_∅)``, a prediction like any other; two network calls.
+
+    Every kind is linear in the score at fixed (t, x), so the formula is the same for all. It is
+    not the score of a tilted law ``p(x) p(c|x)^w`` at the end of the path; w = 1 is the
+    conditional model, w = 0 the unconditional one.
+
+    Args:
+        prediction: trained with a share of its conditions dropped.
+        scale: w.
+
+    Source: Ho and Salimans, "Classifier-free diffusion guidance", 2022, equation 6.
+    """
+
+    prediction: Prediction
+    scale: float
+
+    @property
+    def interpolant(self) -> Interpolant:
+        """The path of the inner prediction."""
+        return self.prediction.interpolant
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the inner prediction."""
+        return self.prediction.kind
+
+    @property
+    def calls(self) -> int:
+        """Twice those of the inner prediction."""
+        return 2 * self.prediction.calls
+
+    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> Value:
+        """Evaluate both and combine."""
+        given = self.prediction(t, x, condition)
+        free = self.prediction(t, x, None)
+        w = self.scale
+        parts = [
+            combine(1 - w, a, w, b)
+            for a, b in zip(self.kind.parts(free), self.kind.parts(given), strict=True)
+        ]
+        return Pair(*parts) if len(parts) == 2 else parts[0]

@@ -1,0 +1,178 @@
+"""Sampling in bulk: chunks of a seed's samples, in this process or sharded over several.
+
+A chunk is one batch, so whatever the number of processes the network sees the same batches, and
+sample number k of a seed is the same.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple, cast
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from sicore.errors import InputError, SicoreError
+from sicore.hub.model import Model, load
+from sicore.hub.samples import Samples
+from sicore.states import State, concatenate, leaves, to
+
+
+class Chunk(NamedTuple):
+    """Samples number ``first`` to ``first + count − 1``, with their condition."""
+
+    first: int
+    count: int
+    condition: Mapping[str, Any] | None
+
+
+def sample_bulk(
+    model: Model,
+    n: int,
+    *,
+    processes: int = 1,
+    batch_size: int = 64,
+    condition: Mapping[str, Any] | None = None,
+    advance: Callable[[int], None] | None = None,
+    **options: Any,
+) -> Samples:
+    """Draw samples 0 … n − 1 of a seed, the same ones for any number of processes.
+
+    Args:
+        model: a copy of it is loaded by each process.
+        n: how many samples.
+        processes: how many processes share the work, each with its share of the threads.
+        batch_size: samples for each network call.
+        condition: as in ``Model.sample``.
+        advance: called with the number of samples that were just finished.
+        options: passed on to ``Model.sample``; with several processes they must be picklable.
+
+    Returns:
+        The samples, on the CPU.
+
+    Raises:
+        InputError: a process died, or ``Model.sample`` refuses the options.
+    """
+    chunks = [
+        Chunk(first, min(batch_size, n - first), _part(condition, n, first, batch_size))
+        for first in range(0, n, batch_size)
+    ]
+    options = {**options, "batch_size": batch_size}
+    processes = min(processes, len(chunks))
+    draw = _here(model, chunks, options)
+    if processes > 1:
+        draw = _sharded(model, chunks, options, processes)
+    parts: list[Samples] = []
+    for part in draw:
+        parts.append(part)
+        if advance is not None:
+            advance(len(part))
+    return replace(
+        parts[0],
+        x=concatenate([part.x for part in parts]),
+        status=torch.cat([part.status for part in parts]),
+        nfe=max(part.nfe for part in parts),
+        settings={**parts[0].settings, "condition": condition},
+    )
+
+
+def _part(
+    condition: Mapping[str, Any] | None, n: int, first: int, size: int
+) -> dict[str, Any] | None:
+    """The condition of one chunk: lists of n values are cut, single values hold for all."""
+    if condition is None:
+        return None
+    return {
+        name: value[first : first + size]
+        if not isinstance(value, (int, str)) and len(value) == n
+        else value
+        for name, value in condition.items()
+    }
+
+
+def _here(model: Model, chunks: list[Chunk], options: Mapping[str, Any]) -> Iterator[Samples]:
+    for chunk in chunks:
+        part = model.sample(
+            chunk.count, condition=chunk.condition, first_index=chunk.first, **options
+        )
+        yield replace(part, x=to(part.x, device="cpu"), status=part.status.cpu())
+
+
+def _sharded(
+    model: Model, chunks: list[Chunk], options: Mapping[str, Any], processes: int
+) -> Iterator[Samples]:
+    others = set(multiprocessing.active_children())
+    threads = max(1, torch.get_num_threads() // processes)
+    with TemporaryDirectory() as scratch:
+        folder = model.save_pretrained(Path(scratch) / "model")
+        job = (str(folder), str(model.device), model.dtype, options, threads)
+        executor = ProcessPoolExecutor(
+            processes, multiprocessing.get_context("spawn"), _start, (job,)
+        )
+        try:
+            with _interrupts_ignored():  # inherited: only this process answers Ctrl-C
+                futures = [executor.submit(_work, chunk) for chunk in chunks]
+            for future in futures:
+                packed, rest = future.result()
+                yield _unpacked(packed, rest, model)
+        except BrokenProcessPool as error:
+            raise InputError(
+                "a sampling process died, perhaps for lack of memory: "
+                "use fewer processes or a smaller batch size"
+            ) from error
+        except BaseException:
+            for child in set(multiprocessing.active_children()) - others:
+                child.terminate()
+            raise
+        finally:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+Job = tuple[str, str, torch.dtype, Mapping[str, Any], int]
+_worker: dict[str, Any] = {}  # in a worker process: its model and the options
+
+
+def _start(job: Job) -> None:
+    folder, device, dtype, options, threads = job
+    torch.set_num_threads(threads)
+    _worker.update(model=load(folder, device=device, dtype=dtype), options=options)
+
+
+def _work(chunk: Chunk) -> tuple[bytes, dict[str, Any]]:
+    try:
+        (part,) = _here(_worker["model"], [chunk], _worker["options"])
+    except SicoreError as error:  # some errors cannot travel between processes; a line can
+        raise InputError(str(error)) from None
+    tensors = {f"x{name}": leaf.contiguous() for name, leaf in leaves(part.x).items()}
+    rest = {"nfe": part.nfe, "seed": part.seed, "settings": part.settings}
+    return safetensors.torch.save({**tensors, "status": part.status}), rest
+
+
+def _unpacked(packed: bytes, rest: Mapping[str, Any], model: Model) -> Samples:
+    tensors: dict[str, Tensor] = safetensors.torch.load(packed)
+    status = tensors.pop("status")
+    named = {name[1:]: leaf for name, leaf in tensors.items()}
+    x = cast("State", named[""] if set(named) == {""} else named)
+    return Samples(x=x, status=status, domain=model.domain, **rest)

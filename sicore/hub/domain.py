@@ -1,0 +1,75 @@
+"""What a plugin hands over for one kind of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sicore.errors import InputError, UnknownName
+from sicore.states import State, StateSpace, leaves
+
+if TYPE_CHECKING:
+    from sicore.hub.model import Model
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A condition that is one of ``size`` values, named or numbered.
+
+    Args:
+        size: how many values there are; they are coded 0 … size − 1, and −1 means "not given".
+        names: a name for each, or empty.
+    """
+
+    size: int
+    names: tuple[str, ...] = ()
+
+    def index(self, value: str | int) -> int:
+        """The code of a name or number; raises UnknownName with the nearest right one."""
+        lowered = {name.lower(): i for i, name in enumerate(self.names)}
+        text = str(value).strip()
+        if text.lower() in lowered:
+            return lowered[text.lower()]
+        if text.isdigit() and int(text) < self.size:
+            return int(text)
+        numbers = [f"0 to {self.size - 1}"]
+        raise UnknownName("condition value", text, [*self.names, *numbers])
+
+
+class Domain:
+    """One kind of data: its state space and how states become what the user knows.
+
+    A plugin registers a subclass; the parameters of its constructor are the ``domain:`` section
+    of the configuration, so that a model folder holds all that decoding needs. Only ``name`` and
+    ``space`` are required.
+    """
+
+    name: ClassVar[str]
+    space: StateSpace
+    conditions: Mapping[str, Categorical] = {}
+
+    def encode(self, items: Any) -> State:
+        """Raw items to states: standardised, mean 0 and variance 1 over the data."""
+        return items
+
+    def decode(self, x: State) -> Any:
+        """States to the user's objects; the inverse of ``encode`` up to rounding."""
+        return x
+
+    def read(self, path: Path) -> Any:
+        """One item of a user's file, with a batch axis of 1."""
+        raise InputError(f"{path}: the domain '{self.name}' reads no files")
+
+    def save(self, decoded: Any, folder: Path, *, stem: str = "sample") -> Sequence[Path]:
+        """Write the user's files; the default is one safetensors file."""
+        from safetensors.torch import save_file
+
+        path = folder / f"{stem}s.safetensors"
+        save_file({k or "x": v.contiguous() for k, v in leaves(decoded).items()}, path)
+        return [path]
+
+    def evaluate(self, model: Model, *, n: int, seed: int = 0, **options: Any) -> dict[str, Any]:
+        """Metrics of a model's samples beside held-out data."""
+        raise InputError(f"the domain '{self.name}' has no metrics of its own")

@@ -1,0 +1,393 @@
+"""A trained model: load it, sample from it, restore with it, hand it on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from sicore.config import Component, RunConfig, dump_config, load_config
+from sicore.dynamics import Epsilon, PathDynamics, proportional
+from sicore.errors import InputError, UnknownName, did_you_mean
+from sicore.guidance import ClassifierFree
+from sicore.hub.build import Parts, build_parts
+from sicore.hub.domain import Domain
+from sicore.hub.folder import (
+    CARD,
+    CONFIG,
+    METRICS,
+    WEIGHTS,
+    new_folder,
+    read_tensors,
+    write_json,
+    write_tensors,
+    write_text,
+)
+from sicore.hub.samples import Samples
+from sicore.interpolants import Interpolant, OneSided
+from sicore.inverse import Measurement, Method, Operator
+from sicore.plugins import get_registry
+from sicore.predictions import Condition, Prediction
+from sicore.progress import progress_bar
+from sicore.solvers import DDIM, Callback, Grid, Solution, Solver, solve
+from sicore.states import Noise, State, concatenate
+
+ConditionLike = Mapping[str, "int | str | Sequence[int | str] | Tensor"] | None
+
+
+class Model:
+    """A network with its path, its domain and its configuration.
+
+    Args:
+        config: the whole configuration.
+        parts: the objects that it names, with the trained weights.
+        metrics: what was measured, from ``metrics.json``.
+        card: the model card, Markdown.
+    """
+
+    def __init__(
+        self, config: RunConfig, parts: Parts, metrics: Mapping[str, Any], card: str = ""
+    ) -> None:
+        self.config, self.parts, self.metrics, self.card = config, parts, metrics, card
+
+    @property
+    def domain(self) -> Domain:
+        """Its kind of data."""
+        return self.parts.domain
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network, in evaluation mode."""
+        return self.parts.network
+
+    @property
+    def interpolant(self) -> Interpolant:
+        """Its path."""
+        return self.parts.interpolant
+
+    @property
+    def prediction(self) -> Prediction:
+        """The network as a prediction: compose it with guidance, dynamics and solvers at will."""
+        return self.parts.prediction()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.network.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the weights."""
+        return next(self.network.parameters()).dtype
+
+    def sample(
+        self,
+        n: int = 1,
+        condition: ConditionLike = None,
+        *,
+        solver: str | Solver | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        grid: str | Grid | None = None,
+        epsilon: float | Epsilon | None = None,
+        seed: int = 0,
+        first_index: int = 0,
+        batch_size: int = 64,
+        callbacks: Sequence[Callback] = (),
+        progress: bool = False,
+    ) -> Samples:
+        """Draw samples; what is None comes from the model's ``sampling`` configuration.
+
+        Args:
+            n: how many.
+            condition: what to generate, e.g. ``{"class": 3}`` or ``{"class": ["Bag", "Coat"]}``.
+            solver: a registered name or an object; an SDE solver makes it stochastic.
+            steps: steps of the solver.
+            guidance: scale of classifier-free guidance; 1 is the conditional model.
+            grid: a registered name or an object.
+            epsilon: ε of the SDE: a number c for ``ε(t) = c γ(t)``, or a function of t.
+            seed: sample number k of a seed is the same for every n, batch size and grouping.
+            first_index: the number of the first sample.
+            batch_size: how many are in memory at once; the cuts are at its multiples.
+            callbacks: see ``sicore.solvers.solve``.
+            progress: show a bar.
+
+        Raises:
+            InputError, UnknownName: for settings that do not fit.
+        """
+        coded = self._condition(condition, n)
+        prediction = self._guided(guidance, coded)
+        plan = self._plan(prediction, solver, steps, grid, epsilon)
+        results = []
+        cuts = _cuts(first_index, n, batch_size)
+        with progress_bar("sampling", n, progress) as bar, torch.no_grad():
+            for first, last in cuts:
+                part = slice(first - first_index, last - first_index)
+                given = {k: v[part] for k, v in coded.items()} if coded else None
+                noise = self._noise(seed, first, last)
+                results.append(self._run(plan, prediction, given, noise, callbacks))
+                bar.advance(last - first)
+        settings = {"condition": _plain(condition), "guidance": guidance, **plan.settings()}
+        return self._samples(results, seed, settings)
+
+    def restore(
+        self,
+        y: Tensor,
+        operator: Operator,
+        *,
+        samples: int = 16,
+        noise_std: float = 0.0,
+        method: str | Method = "pigdm",
+        condition: ConditionLike = None,
+        solver: str | Solver | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        grid: str | Grid | None = None,
+        epsilon: float | Epsilon | None = None,
+        seed: int = 0,
+        batch_size: int = 64,
+        callbacks: Sequence[Callback] = (),
+        progress: bool = False,
+    ) -> Samples:
+        """Draw posterior samples of x given ``y = A x + noise_std · n``.
+
+        Args:
+            y: measurements ``(B, ...)`` in units of the state (``model.domain.encode``).
+            operator: A.
+            samples: how many for each measurement; they come out in a row.
+            noise_std: the standard deviation of the measurement's noise, in units of the state.
+            method: a registered name (``pigdm``, ``replacement``) or an object.
+            condition: as in ``sample``, one value for all.
+            solver: as in ``sample``, like all that follow.
+
+        Raises:
+            InputError: if y does not fit the operator or the model.
+        """
+        self._check_measurement(y, operator)
+        n = len(y) * samples
+        coded = self._condition(condition, n)
+        plain = self._guided(guidance, coded)
+        chosen = cast("Method", _built("method", method))
+        results = []
+        with progress_bar("restoring", n, progress) as bar, torch.no_grad():
+            for first, last in _cuts(0, n, batch_size):
+                numbers = torch.arange(first, last)
+                seen = y[numbers // samples].to(self.device, self.dtype)
+                measurement = Measurement(operator, seen, noise_std)
+                prediction, extra = chosen.attach(plain, measurement)
+                plan = self._plan(prediction, solver, steps, grid, epsilon)
+                given = {k: v[first:last] for k, v in coded.items()} if coded else None
+                noise = self._noise(seed, first, last)
+                results.append(self._run(plan, prediction, given, noise, (*extra, *callbacks)))
+                bar.advance(last - first)
+        settings = {"condition": _plain(condition), "guidance": guidance, **plan.settings()}
+        return self._samples(results, seed, settings)
+
+    def save_pretrained(self, folder: Path | str, *, overwrite: bool = False) -> Path:
+        """Write a model folder: weights, configuration, card and metrics."""
+        target = new_folder(Path(folder), overwrite=overwrite)
+        write_tensors(target / WEIGHTS, self.network.state_dict())
+        write_text(target / CONFIG, dump_config(self.config))
+        write_text(target / CARD, self.card)
+        write_json(target / METRICS, dict(self.metrics))
+        return target
+
+    def push_to_hub(
+        self, repository: str, *, private: bool = False, token: str | None = None
+    ) -> str:
+        """Upload the model folder to the Hugging Face hub and return its address."""
+        from tempfile import TemporaryDirectory
+
+        from huggingface_hub import HfApi
+
+        api = HfApi(token=token)
+        api.create_repo(repository, private=private, exist_ok=True)
+        with TemporaryDirectory() as scratch:
+            folder = self.save_pretrained(Path(scratch) / "model")
+            return str(api.upload_folder(repo_id=repository, folder_path=folder))
+
+    def _guided(self, guidance: float | None, coded: Condition) -> Prediction:
+        scale = self.config.sampling.guidance if guidance is None else guidance
+        if scale == 1.0:
+            return self.prediction
+        if coded is None:
+            if guidance is None:
+                return self.prediction
+            raise InputError(f"guidance {scale:g}: needs a condition to guide towards")
+        return ClassifierFree(self.prediction, scale)
+
+    def _plan(
+        self,
+        prediction: Prediction,
+        solver: str | Solver | None,
+        steps: int | None,
+        grid: str | Grid | None,
+        epsilon: float | Epsilon | None,
+    ) -> _Plan:
+        defaults = self.config.sampling
+        method = cast("Solver", _built("solver", defaults.solver if solver is None else solver))
+        layout = cast("Grid", _built("grid", defaults.grid if grid is None else grid))
+        count = defaults.steps if steps is None else steps
+        if epsilon is None and method.stochastic:
+            epsilon = 1.0
+        if isinstance(epsilon, (int, float)):
+            epsilon = proportional(float(epsilon), self.interpolant) if epsilon else None
+        return _Plan(method, layout, count, layout.times(count, self.interpolant), epsilon)
+
+    def _noise(self, seed: int, first: int, last: int) -> Noise:
+        return Noise.of(seed, last - first, first, self.device, self.domain.space)
+
+    def _run(
+        self,
+        plan: _Plan,
+        prediction: Prediction,
+        condition: Condition,
+        noise: Noise,
+        callbacks: Sequence[Callback],
+    ) -> Solution:
+        if self.interpolant.two_sided:
+            raise InputError("this model's path is two-sided: it starts from samples, not noise")
+        path = cast("OneSided", self.interpolant)
+        x = path.prior(noise, self.domain.space, self.dtype)
+        return plan.run(
+            PathDynamics(prediction, plan.epsilon, condition), x, noise, callbacks, self
+        )
+
+    def _condition(self, condition: ConditionLike, n: int) -> dict[str, Tensor] | None:
+        """Names and numbers as codes ``(n,)`` on the model's device."""
+        coded = {}
+        for name, value in (condition or {}).items():
+            if name not in self.domain.conditions:
+                raise UnknownName("condition", name, self.domain.conditions)
+            kind = self.domain.conditions[name]
+            if isinstance(value, Tensor):
+                value = value.tolist()
+            values = [value] if isinstance(value, (int, str)) else list(value)
+            codes = torch.tensor([kind.index(v) for v in values], device=self.device)
+            if len(codes) not in (1, n):
+                raise InputError(f"condition '{name}': expected 1 or {n} values, got {len(codes)}")
+            coded[name] = codes.expand(n) if len(codes) == 1 else codes
+        return coded or None
+
+    def _check_measurement(self, y: Tensor, operator: Operator) -> None:
+        probe = self.domain.space.zeros(1, self.dtype, self.device)
+        if not isinstance(probe, Tensor):
+            raise InputError("restore: the operators act on tensors, not on trees of tensors")
+        expected = tuple(operator(probe).shape[1:])
+        if tuple(y.shape[1:]) != expected:
+            raise InputError(
+                f"y: the operator measures shape {expected}, got {tuple(y.shape[1:])}; "
+                f"y needs a batch axis in front"
+            )
+
+    def _samples(self, results: list[Solution], seed: int, settings: dict[str, Any]) -> Samples:
+        x = concatenate([result.x for result in results])
+        status = torch.cat([result.status for result in results])
+        nfe = max(result.nfe for result in results)
+        return Samples(x, nfe, seed, status, settings, self.domain)
+
+
+class _Plan:
+    """Solver, grid and ε; the last step is DDIM's where the prediction is silent at the end."""
+
+    def __init__(
+        self, solver: Solver, grid: Grid, steps: int, times: Tensor, epsilon: Epsilon | None
+    ) -> None:
+        self.solver, self.grid, self.steps = solver, grid, steps
+        self.times, self.epsilon = times, epsilon
+
+    def run(
+        self,
+        dynamics: PathDynamics,
+        x: State,
+        noise: Noise,
+        callbacks: Sequence[Callback],
+        model: Model,
+    ) -> Solution:
+        space = model.domain.space
+        if dynamics.informed(float(self.times[-1])):
+            return solve(dynamics, x, self.times, self.solver, noise, callbacks, space)
+        nfe = 0
+        if len(self.times) > 2:
+            most = solve(dynamics, x, self.times[:-1], self.solver, noise, callbacks, space)
+            x, nfe = most.x, most.nfe
+        flow = PathDynamics(dynamics.prediction, None, dynamics.condition)
+        last = solve(flow, x, self.times[-2:], DDIM(), noise.named("last"), callbacks, space)
+        return Solution(last.x, self.times, nfe + last.nfe, last.status)
+
+    def settings(self) -> dict[str, Any]:
+        """Plain values for a manifest."""
+        names = {"solver": type(self.solver).__name__, "grid": type(self.grid).__name__}
+        return {**names, "steps": self.steps, "stochastic": self.epsilon is not None}
+
+
+def _cuts(first: int, n: int, size: int) -> list[tuple[int, int]]:
+    """Ranges of sample numbers, cut at the multiples of ``size``."""
+    if n < 1 or size < 1:
+        raise InputError(f"n and batch_size: expected numbers >= 1, got {n} and {size}")
+    inner = range((first // size + 1) * size, first + n, size)
+    edges = [first, *inner, first + n]
+    return list(zip(edges[:-1], edges[1:], strict=True))
+
+
+def _built(group: str, given: Any) -> Any:
+    if isinstance(given, Component):
+        return given.build()
+    return Component.parse(group, given).build() if isinstance(given, str) else given
+
+
+def _plain(condition: ConditionLike) -> dict[str, Any] | None:
+    if not condition:
+        return None
+    return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in condition.items()}
+
+
+def load(
+    name: str | Path, *, device: str | torch.device | None = None, dtype: torch.dtype | None = None
+) -> Model:
+    """Load a model by its registered name or from its folder.
+
+    Args:
+        name: such as ``"images/fashion-mnist"``, or the path of a model folder.
+        device: where to put it; by default a GPU if there is one.
+        dtype: of the weights; float32 by default, whatever they are stored in.
+
+    Raises:
+        UnknownName: if it is neither; names the nearest.
+        InputError: if the folder is not whole, or its weights do not fit its configuration.
+    """
+    folder = _folder(name)
+    config = load_config(folder / CONFIG)
+    parts = build_parts(config)
+    tensors = read_tensors(folder / WEIGHTS)
+    try:
+        parts.network.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise InputError(f"{folder}: the weights do not fit the configuration: {reason}") from None
+    place = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    parts.network.to(device=place, dtype=dtype or torch.float32).eval().requires_grad_(False)
+    metrics = folder / METRICS
+    measured = json.loads(metrics.read_text("utf-8")) if metrics.exists() else {}
+    card = (folder / CARD).read_text("utf-8") if (folder / CARD).exists() else ""
+    return Model(config, parts, measured, card)
+
+
+def _folder(name: str | Path) -> Path:
+    path = Path(name)
+    if (path / CONFIG).is_file():
+        return path
+    if path.is_dir():
+        raise InputError(f"{path}: is no model folder; it has no {CONFIG}")
+    registry = get_registry()
+    known = registry.names("model")
+    if str(name) in known:
+        return registry.resource("model", str(name))
+    raise InputError(
+        f"no model '{name}'{did_you_mean(str(name), known)}; give a model folder or one of: "
+        f"{', '.join(known) or 'none is installed'}"
+    )

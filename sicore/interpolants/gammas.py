@@ -1,0 +1,88 @@
+"""The latent noise γ(t) of a two-sided path, with γγ̇, which stays finite where γ̇ does not.
+
+Source: Albergo, Boffi and Vanden-Eijnden 2023, table 3.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+
+class Gamma(Protocol):
+    """γ(t) with γ(0) = γ(1) = 0."""
+
+    noisy: ClassVar[bool]
+
+    def value(self, t: Tensor) -> Tensor:
+        """``γ(t)``."""
+        ...
+
+    def product(self, t: Tensor) -> Tensor:
+        """``γ(t) γ̇(t)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class NoGamma:
+    """``γ = 0``: the deterministic interpolant of rectified flow."""
+
+    noisy: ClassVar[bool] = False
+
+    def value(self, t: Tensor) -> Tensor:
+        """Zero."""
+        return torch.zeros_like(t)
+
+    def product(self, t: Tensor) -> Tensor:
+        """Zero."""
+        return torch.zeros_like(t)
+
+
+@dataclass(frozen=True)
+class BrownianGamma:
+    """``γ = √(a t (1 − t))``, the Brownian bridge; γ̇ is infinite at both ends."""
+
+    a: float = 1.0
+    noisy: ClassVar[bool] = True
+
+    def value(self, t: Tensor) -> Tensor:
+        """``√(a t (1 − t))``."""
+        return (self.a * t * (1 - t)).sqrt()
+
+    def product(self, t: Tensor) -> Tensor:
+        """``a (1 − 2t) / 2``."""
+        return self.a * (1 - 2 * t) / 2
+
+
+@dataclass(frozen=True)
+class QuadraticGamma:
+    """``γ = t (1 − t)``."""
+
+    noisy: ClassVar[bool] = True
+
+    def value(self, t: Tensor) -> Tensor:
+        """``t (1 − t)``."""
+        return t * (1 - t)
+
+    def product(self, t: Tensor) -> Tensor:
+        """``t (1 − t) (1 − 2t)``."""
+        return t * (1 - t) * (1 - 2 * t)
+
+
+@dataclass(frozen=True)
+class SineSquaredGamma:
+    """``γ = sin²(πt)``."""
+
+    noisy: ClassVar[bool] = True
+
+    def value(self, t: Tensor) -> Tensor:
+        """``sin²(πt)``."""
+        return torch.sin(math.pi * t) ** 2
+
+    def product(self, t: Tensor) -> Tensor:
+        """``π sin²(πt) sin(2πt)``."""
+        return math.pi * torch.sin(math.pi * t) ** 2 * torch.sin(2 * math.pi * t)

@@ -1,0 +1,101 @@
+"""The core's own parts, registered through the hook that every plugin uses."""
+
+from __future__ import annotations
+
+from sicore.plugins.hookspecs import hookimpl
+from sicore.plugins.registry import Registrar
+
+PARTS: dict[str, dict[str, tuple[str, str]]] = {
+    "interpolant": {
+        "linear": ("sicore.interpolants:Linear", "straight lines from Gaussian noise"),
+        "linear-two-sided": (
+            "sicore.interpolants:TwoSidedLinear",
+            "straight lines between any two laws, with noise between",
+        ),
+        "trigonometric": ("sicore.interpolants:Trigonometric", "quarter circles from noise"),
+        "trigonometric-two-sided": (
+            "sicore.interpolants:TwoSidedTrigonometric",
+            "quarter circles between any two laws, with noise between",
+        ),
+        "vp": ("sicore.interpolants:VP", "variance-preserving diffusion"),
+        "edm": ("sicore.interpolants:EDM", "data plus growing noise, as in EDM"),
+    },
+    "gamma": {
+        "none": ("sicore.interpolants:NoGamma", "no noise: rectified flow"),
+        "brownian": ("sicore.interpolants:BrownianGamma", "the Brownian bridge's deviation"),
+        "quadratic": ("sicore.interpolants:QuadraticGamma", "t (1 - t)"),
+        "sine-squared": ("sicore.interpolants:SineSquaredGamma", "sin² πt"),
+    },
+    "kind": {
+        "velocity": ("sicore.predictions:VELOCITY", "the path's mean velocity"),
+        "score": ("sicore.predictions:SCORE", "the gradient of the log-density"),
+        "noise": ("sicore.predictions:NOISE", "the mean of the noise"),
+        "data": ("sicore.predictions:DATA", "the mean of the data: a denoiser"),
+        "v": ("sicore.predictions:V", "the v of progressive distillation"),
+        "velocity-noise": ("sicore.predictions:PAIR", "velocity and noise, for two-sided paths"),
+    },
+    "time_law": {
+        "uniform": ("sicore.objectives:Uniform", "uniform over [0, 1]"),
+        "logit-normal": ("sicore.objectives:LogitNormal", "more often in the middle"),
+        "edm-log-normal": ("sicore.objectives:EDMLogNormal", "log-normal noise levels, as in EDM"),
+    },
+    "weight": {
+        "uniform": ("sicore.objectives:UniformWeight", "the same at every time"),
+        "edm": ("sicore.objectives:EDMWeight", "unit loss scale at every noise level"),
+        "snr": ("sicore.objectives:SNRWeight", "by signal-to-noise ratio"),
+    },
+    "coupling": {
+        "independent": ("sicore.objectives:Independent", "source and data drawn independently"),
+    },
+    "preconditioning": {
+        "none": ("sicore.predictions:NoPreconditioning", "the network as it is"),
+        "edm": ("sicore.predictions:EDMPreconditioning", "EDM's scaling of input and output"),
+    },
+    "solver": {
+        "euler": ("sicore.solvers:Euler", "ODE, order 1, 1 evaluation per step"),
+        "heun": ("sicore.solvers:Heun", "ODE, order 2, 2 evaluations per step"),
+        "midpoint": ("sicore.solvers:Midpoint", "ODE, order 2, 2 evaluations per step"),
+        "rk4": ("sicore.solvers:RK4", "ODE, order 4, 4 evaluations per step"),
+        "ddim": ("sicore.solvers:DDIM", "ODE, exponential, order 1, 1 evaluation per step"),
+        "euler-maruyama": ("sicore.solvers:EulerMaruyama", "SDE, 1 evaluation per step"),
+        "stochastic-heun": ("sicore.solvers:StochasticHeun", "SDE, 2 evaluations per step"),
+    },
+    "grid": {
+        "uniform": ("sicore.solvers:UniformGrid", "equal time steps"),
+        "noise-level": ("sicore.solvers:NoiseLevelGrid", "spaced by noise level"),
+    },
+    "operator": {
+        "inpaint": ("sicore.inverse:Inpaint", "part of the state is seen"),
+        "blur": ("sicore.inverse:Blur", "Gaussian blur"),
+        "superres": ("sicore.inverse:Downsample", "block averages"),
+    },
+    "method": {
+        "pigdm": ("sicore.inverse:PiGDM", "pseudoinverse guidance"),
+        "replacement": (
+            "sicore.inverse:Replacement",
+            "overwrite what was measured after every step; no gradients",
+        ),
+    },
+    "backbone": {
+        "mlp": ("sicore.backbones:MLP", "a small perceptron for states of few numbers"),
+    },
+    "command": {
+        "plugins": ("sicore.cli.plugins:command", "List the plugins and what they bring."),
+        "doctor": ("sicore.cli.doctor:command", "Check this installation."),
+        "models": ("sicore.cli.models:command", "List the trained models that are installed."),
+        "data": ("sicore.cli.data:command", "List and fetch datasets."),
+        "config": ("sicore.cli.config:command", "Show and check configurations."),
+        "train": ("sicore.cli.train:command", "Train a model from a preset."),
+        "sample": ("sicore.cli.sample:command", "Draw samples from a trained model."),
+        "evaluate": ("sicore.cli.evaluate:command", "Measure a trained model."),
+        "new-plugin": ("sicore.cli.new_plugin:command", "Write the skeleton of a new plugin."),
+    },
+}
+
+
+@hookimpl
+def sicore_register(registry: Registrar) -> None:
+    """Register the core's parts."""
+    for group, parts in PARTS.items():
+        for name, (target, summary) in parts.items():
+            registry.add(group, name, target, summary)

@@ -1,0 +1,51 @@
+"""Predictions: what a network says about a path, and the one conversion between its forms."""
+
+from sicore.predictions.conversion import Combination, combination, convert
+from sicore.predictions.kinds import (
+    DATA,
+    NOISE,
+    PAIR,
+    SCORE,
+    VELOCITY,
+    Kind,
+    Pair,
+    Row,
+    V,
+    Value,
+)
+from sicore.predictions.network import (
+    Condition,
+    EDMPreconditioning,
+    FunctionPrediction,
+    Network,
+    NetworkPrediction,
+    NoPreconditioning,
+    Preconditioning,
+    Prediction,
+    denoise,
+)
+
+__all__ = [
+    "DATA",
+    "NOISE",
+    "PAIR",
+    "SCORE",
+    "VELOCITY",
+    "Combination",
+    "Condition",
+    "EDMPreconditioning",
+    "FunctionPrediction",
+    "Kind",
+    "Network",
+    "NetworkPrediction",
+    "NoPreconditioning",
+    "Pair",
+    "Preconditioning",
+    "Prediction",
+    "Row",
+    "V",
+    "Value",
+    "combination",
+    "convert",
+    "denoise",
+]

@@ -1,0 +1,179 @@
+r"""What a network predicts, written as rows over the conditional expectations.
+
+At time t, with ``E0 = E[x0|x_t]``, ``E1 = E[x1|x_t]`` and the score ``s = ∇ log p_t(x_t)``,
+``E[z|x_t] = −γ s``, and every quantity is a row ``(a, b, c)``: ``a E0 + b E1 + c s``:
+
+==========  ===========================  =================
+the state   ``x_t``                      ``(α, β, −γ²)``
+velocity    ``E[ẋ_t|x_t]``               ``(α̇, β̇, −γγ̇)``
+score       ``s``                        ``(0, 0, 1)``
+noise       ``η = E[z|x_t]``             ``(0, 0, −γ)``
+data        ``D = E[x1|x_t]``            ``(0, 1, 0)``
+v           ``β E[z|x_t] − γ E[x1|x_t]`` ``(0, −γ, −βγ)``
+==========  ===========================  =================
+
+In this basis every entry is finite at both ends, which is why conversions are exact there.
+The pair ``(v, η)`` of a two-sided path holds ``E[α̇ x0 + β̇ x1|x_t]`` and η.
+
+Sources: Albergo, Boffi and Vanden-Eijnden 2023, theorem 2.6; Salimans and Ho 2022 (v).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from sicore.interpolants import InterpolantSample, Point
+from sicore.states import State, expand, scale, tree_map
+
+
+class Row(NamedTuple):
+    """Coefficients of ``(E0, E1, s)``; float64, shaped as t."""
+
+    x0: Tensor
+    x1: Tensor
+    score: Tensor
+
+
+class Pair(NamedTuple):
+    """The value of a two-sided prediction: ``v = E[α̇ x0 + β̇ x1|x]`` and ``η = E[z|x]``."""
+
+    v: State
+    eta: State
+
+
+Value = State | Pair
+
+
+def state_row(p: Point) -> Row:
+    """The row of ``x_t`` itself."""
+    return Row(p.alpha, p.beta, -(p.gamma**2))
+
+
+def weighted(sample: InterpolantSample, a: Tensor, b: Tensor, c: Tensor) -> State:
+    """``a x0 + b x1 + c z`` of a draw."""
+
+    def leafwise(x1: Tensor, z: Tensor) -> Tensor:
+        return expand(b, x1) * x1 + expand(c, z) * z
+
+    value: State = tree_map(leafwise, sample.x1, sample.z)
+    if sample.x0 is None:
+        return value
+    mixed: State = tree_map(lambda v, x0: v + expand(a, x0) * x0, value, sample.x0)
+    return mixed
+
+
+class Kind:
+    """One kind of prediction."""
+
+    name: str
+
+    def rows(self, p: Point) -> tuple[Row, ...]:
+        """The row of each part of a value of this kind."""
+        raise NotImplementedError
+
+    def parts(self, value: Value) -> tuple[State, ...]:
+        """The parts of a value, in the order of ``rows``."""
+        return (value,)  # type: ignore[return-value]
+
+    def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
+        """What regression drives to zero, part by part: the prediction minus its target."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<kind {self.name}>"
+
+
+@dataclass(frozen=True, repr=False)
+class _Velocity(Kind):
+    name: str = "velocity"
+
+    def rows(self, p: Point) -> tuple[Row, ...]:
+        return (Row(p.alpha_dot, p.beta_dot, -p.gamma_gamma_dot),)
+
+    def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
+        target = weighted(sample, p.alpha_dot, p.beta_dot, p.gamma_dot)
+        return (_minus(value, target),)
+
+
+@dataclass(frozen=True, repr=False)
+class _Score(Kind):
+    name: str = "score"
+
+    def rows(self, p: Point) -> tuple[Row, ...]:
+        zero = torch.zeros_like(p.t)
+        return (Row(zero, zero, torch.ones_like(p.t)),)
+
+    def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
+        """``γ s + z``: denoising score matching, weighted so that it is finite at γ = 0."""
+        return (tree_map(torch.add, scale(p.gamma, value), sample.z),)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, repr=False)
+class _Noise(Kind):
+    name: str = "noise"
+
+    def rows(self, p: Point) -> tuple[Row, ...]:
+        zero = torch.zeros_like(p.t)
+        return (Row(zero, zero, -p.gamma),)
+
+    def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
+        return (_minus(value, sample.z),)
+
+
+@dataclass(frozen=True, repr=False)
+class _Data(Kind):
+    name: str = "data"
+
+    def rows(self, p: Point) -> tuple[Row, ...]:
+        zero = torch.zeros_like(p.t)
+        return (Row(zero, torch.ones_like(p.t), zero),)
+
+    def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
+        return (_minus(value, sample.x1),)
+
+
+@dataclass(frozen=True, repr=False)
+class _V(Kind):
+    name: str = "v"
+
+    def rows(self, p: Point) -> tuple[Row, ...]:
+        return (Row(torch.zeros_like(p.t), -p.gamma, -p.beta * p.gamma),)
+
+    def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
+        target = weighted(sample, torch.zeros_like(p.t), -p.gamma, p.beta)
+        return (_minus(value, target),)
+
+
+@dataclass(frozen=True, repr=False)
+class _VelocityNoise(Kind):
+    name: str = "velocity-noise"
+
+    def rows(self, p: Point) -> tuple[Row, ...]:
+        zero = torch.zeros_like(p.t)
+        return Row(p.alpha_dot, p.beta_dot, zero), Row(zero, zero, -p.gamma)
+
+    def parts(self, value: Value) -> tuple[State, ...]:
+        v, eta = value
+        return v, eta  # type: ignore[return-value]
+
+    def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
+        v, eta = self.parts(value)
+        target = weighted(sample, p.alpha_dot, p.beta_dot, torch.zeros_like(p.t))
+        return _minus(v, target), _minus(eta, sample.z)
+
+
+def _minus(value: Value, target: State) -> State:
+    difference: State = tree_map(torch.sub, value, target)  # type: ignore[arg-type]
+    return difference
+
+
+VELOCITY: Kind = _Velocity()
+SCORE: Kind = _Score()
+NOISE: Kind = _Noise()
+DATA: Kind = _Data()
+V: Kind = _V()
+PAIR: Kind = _VelocityNoise()

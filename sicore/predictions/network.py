@@ -1,0 +1,147 @@
+"""Predictions: callables ``(t, x, condition) -> value`` with a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from torch import Tensor
+
+from sicore.interpolants import Interpolant, Point
+from sicore.predictions.conversion import convert
+from sicore.predictions.kinds import DATA, Kind, Value
+from sicore.states import State, batch_size, combine, leaves, scale
+
+Condition = Mapping[str, Tensor] | None
+Network = Callable[[State, Tensor, Condition], Value]
+
+
+class Prediction(Protocol):
+    """What dynamics, guidance and posteriors consume and wrap."""
+
+    @property
+    def interpolant(self) -> Interpolant:
+        """The path it was made for."""
+        ...
+
+    @property
+    def kind(self) -> Kind:
+        """What a value is."""
+        ...
+
+    @property
+    def calls(self) -> int:
+        """Network calls for each evaluation."""
+        ...
+
+    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> Value:
+        """The value at times t, ``()`` or ``(B,)``, and states x."""
+        ...
+
+
+class Preconditioning(Protocol):
+    """How the output of a network becomes a prediction."""
+
+    def kind(self, configured: Kind) -> Kind:
+        """The kind that results when the configuration says ``configured``."""
+        ...
+
+    def __call__(
+        self, network: Network, p: Point, t: Tensor, x: State, condition: Condition
+    ) -> Value:
+        """Evaluate; t is ``(B,)`` in the network's dtype."""
+        ...
+
+
+@dataclass(frozen=True)
+class NoPreconditioning:
+    """The network's output is the prediction."""
+
+    def kind(self, configured: Kind) -> Kind:
+        """As configured."""
+        return configured
+
+    def __call__(
+        self, network: Network, p: Point, t: Tensor, x: State, condition: Condition
+    ) -> Value:
+        """``F(x, t)``."""
+        return network(x, t, condition)
+
+
+@dataclass(frozen=True)
+class EDMPreconditioning:
+    r"""A data prediction with input and output of unit variance at every noise level.
+
+    With ``v = γ² + β² σ_d²``: ``D = (β σ_d²/v) x + (γ σ_d/√v) F(x/√v, t)``, the paper's
+    ``c_skip, c_out, c_in`` at ``σ = γ/β``, written so that it is finite at β = 0 too.
+
+    Args:
+        sigma_data: the standard deviation of the data; 1 for standardised states.
+
+    Source: Karras et al. 2022, table 1.
+    """
+
+    sigma_data: float = 1.0
+
+    def kind(self, configured: Kind) -> Kind:
+        """Always data."""
+        return DATA
+
+    def __call__(
+        self, network: Network, p: Point, t: Tensor, x: State, condition: Condition
+    ) -> Value:
+        """The preconditioned denoiser."""
+        variance = p.gamma**2 + (p.beta * self.sigma_data) ** 2
+        output = cast("State", network(scale(variance.rsqrt(), x), t, condition))
+        skip = p.beta * self.sigma_data**2 / variance
+        return combine(skip, x, p.gamma * self.sigma_data * variance.rsqrt(), output)
+
+
+@dataclass(frozen=True)
+class NetworkPrediction:
+    """A network ``F(x, t, condition)`` as a prediction on a path.
+
+    Args:
+        network: called with x, times ``(B,)`` in the dtype of x, and the condition.
+        interpolant: the path it is trained on.
+        configured: the kind that its output stands for.
+        preconditioning: what is done around it.
+    """
+
+    network: Network
+    interpolant: Interpolant
+    configured: Kind
+    preconditioning: Preconditioning = NoPreconditioning()
+    calls: int = 1
+
+    @property
+    def kind(self) -> Kind:
+        """The kind after preconditioning."""
+        return self.preconditioning.kind(self.configured)
+
+    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> Value:
+        """Evaluate the network once."""
+        leaf = next(iter(leaves(x).values()))
+        times = t.to(device=leaf.device, dtype=leaf.dtype).expand(batch_size(x))
+        return self.preconditioning(self.network, self.interpolant.at(t), times, x, condition)
+
+
+@dataclass(frozen=True)
+class FunctionPrediction:
+    """Any function ``(t, x) -> value`` of a known kind as a prediction; conditions are ignored."""
+
+    function: Callable[[Tensor, State], Value]
+    interpolant: Interpolant
+    kind: Kind
+    calls: int = 1
+
+    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> Value:
+        """Evaluate the function once."""
+        return self.function(t, x)
+
+
+def denoise(prediction: Prediction, t: Tensor, x: State, condition: Condition = None) -> State:
+    """``E[x1 | x_t]`` from any prediction, with one evaluation."""
+    value = prediction(t, x, condition)
+    return convert(prediction.interpolant, t, x, value, prediction.kind, DATA)

@@ -1,0 +1,133 @@
+"""One self-contained page: text, commands, pictures and tables in a single HTML file.
+
+The page holds its pictures itself, loads nothing, runs nothing (its content policy forbids both),
+and everything that it shows is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import struct
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from sicore.errors import InputError
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with its caption.
+
+    Args:
+        png: a PNG file's bytes.
+        caption: shown below.
+        description: what is to be seen, for those who cannot see it; the caption when empty.
+    """
+
+    png: bytes
+    caption: str
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if self.png[:8] != _PNG or len(self.png) < 24:
+            raise InputError(f"figure '{self.caption}': expected the bytes of a PNG file")
+
+    @property
+    def alt(self) -> str:
+        """The description, or the caption."""
+        return self.description or self.caption
+
+    @property
+    def uri(self) -> str:
+        """The picture as an address that the page can hold."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+
+    @property
+    def width(self) -> int:
+        """Pixels across, from the file's header."""
+        return int(struct.unpack(">I", self.png[16:20])[0])
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return int(struct.unpack(">I", self.png[20:24])[0])
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a header; cells are shown as ``str`` gives them."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with what belongs to it.
+
+    Args:
+        title: the heading.
+        text: paragraphs, parted by empty lines.
+        command: the command line that makes what the section shows.
+        figures: shown side by side where there is room.
+        tables: shown last.
+    """
+
+    title: str
+    text: str = ""
+    command: str = ""
+    figures: Sequence[Figure] = ()
+    tables: Sequence[Table] = ()
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """The text's paragraphs."""
+        return [part.strip() for part in self.text.split("\n\n") if part.strip()]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A title, a line or two below it, sections, and a closing line."""
+
+    title: str
+    lead: str = ""
+    sections: Sequence[Section] = field(default_factory=tuple)
+    footer: str = ""
+
+    def render(self) -> str:
+        """The HTML."""
+        return _template().render(page=self) + "\n"
+
+    def write(self, path: Path, overwrite: bool = False) -> Path:
+        """Write the HTML file, whole or not at all.
+
+        Raises:
+            InputError: when the file exists and may not be replaced.
+        """
+        if path.exists() and not overwrite:
+            raise InputError(f"{path} exists: add --overwrite to replace it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, delete=False
+        ) as handle:
+            handle.write(self.render())
+        os.chmod(handle.name, 0o644)
+        os.replace(handle.name, path)
+        return path
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("sicore.report", ""), autoescape=True, undefined=StrictUndefined
+    )
+    return environment.get_template("page.html.j2")

@@ -1,0 +1,98 @@
+"""Noise: the only source of randomness, one counter-based stream for each sample.
+
+Number k of seed s is the same sample whatever the batch it is drawn in, the order, the device,
+or the number of processes: every value is a function of (seed, stream, sample, draw, leaf,
+position), and nothing is kept between calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from sicore.states.philox import MASK, philox, to_normal, to_uniform
+from sicore.states.spaces import StateSpace
+from sicore.states.trees import Scalar, State, leaves, scale
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Streams of random numbers for the samples ``index`` of ``seed``.
+
+    Args:
+        seed: any integer.
+        index: the numbers of the samples in this batch, int64 ``(B,)``.
+        stream: names what the numbers are for, so that two uses never share them.
+        draw: which draw of the stream; the solve loop sets it to the step.
+        space: gives normals the structure of its states (symmetric edges, masks); None for iid.
+    """
+
+    seed: int
+    index: Tensor
+    stream: str = ""
+    draw: int = 0
+    space: StateSpace | None = None
+
+    @classmethod
+    def of(
+        cls,
+        seed: int,
+        n: int,
+        first: int = 0,
+        device: torch.device | str | None = None,
+        space: StateSpace | None = None,
+    ) -> Noise:
+        """Streams of the ``n`` samples from number ``first`` on."""
+        return cls(seed, torch.arange(first, first + n, device=device), space=space)
+
+    def named(self, stream: str) -> Noise:
+        """Independent streams of the same samples for another use."""
+        return replace(self, stream=f"{self.stream}/{stream}", draw=0)
+
+    def at(self, draw: int) -> Noise:
+        """The same streams at another draw."""
+        return replace(self, draw=draw)
+
+    def take(self, index: Tensor | slice) -> Noise:
+        """The streams of a part of the batch."""
+        return replace(self, index=self.index[index])
+
+    def _words(self, numel: int, leaf: str) -> list[Tensor]:
+        name = f"{self.seed}/{self.stream}/{leaf}".encode()
+        digest = hashlib.blake2b(name, digest_size=8).digest()
+        key = (int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little"))
+        block = torch.arange((numel + 3) // 4, device=self.index.device)
+        sample = self.index.unsqueeze(-1)
+        counter = (block, torch.full_like(block, self.draw), sample & MASK, sample >> 32)
+        return philox(key, counter)
+
+    def normal(
+        self, shape: Sequence[int], dtype: torch.dtype | None = None, leaf: str = ""
+    ) -> Tensor:
+        """Standard normals ``(B, *shape)``; float32 values are the rounded float64 ones."""
+        numel = torch.Size(shape).numel()
+        flat = torch.stack(to_normal(self._words(numel, leaf)), -1).flatten(1)[:, :numel]
+        return flat.to(dtype or torch.get_default_dtype()).reshape(-1, *shape)
+
+    def uniform(
+        self, shape: Sequence[int] = (), dtype: torch.dtype = torch.float64, leaf: str = ""
+    ) -> Tensor:
+        """Uniforms in (0, 1), ``(B, *shape)``."""
+        numel = torch.Size(shape).numel()
+        flat = to_uniform(torch.stack(self._words(numel, leaf), -1).flatten(1)[:, :numel])
+        return flat.to(dtype).reshape(-1, *shape)
+
+    def normal_like(self, x: State) -> State:
+        """Standard normals of the structure, shape, dtype and device of ``x``."""
+        drawn = {k: self.normal(v.shape[1:], v.dtype, k).to(v.device) for k, v in leaves(x).items()}
+        z: State = drawn[""] if isinstance(x, Tensor) else drawn
+        return z if self.space is None else self.space.shape_noise(z)
+
+    def increment(self, t: Tensor, s: Tensor, x: State) -> State:
+        """A Brownian increment over the step from t to s: variance ``|s − t|``, shaped as x."""
+        root: Scalar = (s - t).abs().sqrt()
+        return scale(root, self.normal_like(x))

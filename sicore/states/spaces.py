@@ -1,0 +1,139 @@
+"""State spaces: the shape of a state, how its noise is drawn and what is kept at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Protocol, cast, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from sicore.errors import InputError
+from sicore.states.trees import State, leaves
+
+
+@runtime_checkable
+class StateSpace(Protocol):
+    """What the platform needs to know of a domain's states."""
+
+    @property
+    def size(self) -> int:
+        """Degrees of freedom of one sample."""
+        ...
+
+    def zeros(
+        self, n: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    ) -> State:
+        """A batch of n zero states."""
+        ...
+
+    def shape_noise(self, z: State) -> State:
+        """Standard normals of the space from iid ones."""
+        ...
+
+    def project(self, x: State) -> State:
+        """The nearest state of the space; solvers apply it after every step."""
+        ...
+
+    def check(self, x: State, name: str = "state") -> None:
+        """Raise InputError, naming the input, unless x is a batch of this space."""
+        ...
+
+
+@dataclass(frozen=True)
+class TensorSpace:
+    """Real tensors ``(B, *shape)`` with nothing to keep."""
+
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """The number of entries."""
+        return prod(self.shape)
+
+    def zeros(
+        self, n: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    ) -> Tensor:
+        """A batch of n zero tensors."""
+        return torch.zeros(n, *self.shape, dtype=dtype, device=device)
+
+    def shape_noise(self, z: State) -> State:
+        """The identity."""
+        return z
+
+    def project(self, x: State) -> State:
+        """The identity."""
+        return x
+
+    def check(self, x: State, name: str = "state") -> None:
+        """Raise unless x is a tensor ``(B, *shape)``."""
+        got = tuple(x.shape) if isinstance(x, Tensor) else f"leaves {sorted(x)}"
+        if not isinstance(x, Tensor) or tuple(x.shape[1:]) != tuple(self.shape):
+            raise InputError(f"{name}: expected shape (B, {str(tuple(self.shape))[1:]}, got {got}")
+
+
+@dataclass(frozen=True)
+class SymmetricSpace(TensorSpace):
+    """Edge tensors ``(B, N, N, E)``: symmetric in N, zero on the diagonal.
+
+    Noise is the upper triangle of iid normals, mirrored; the projection averages with the
+    transpose and empties the diagonal.
+    """
+
+    @property
+    def size(self) -> int:
+        """The number of free entries, N (N − 1) / 2 · E."""
+        n = self.shape[0]
+        return n * (n - 1) // 2 * prod(self.shape[2:])
+
+    def shape_noise(self, z: State) -> State:
+        """Mirror the upper triangle."""
+        edges = cast("Tensor", z)
+        n = self.shape[0]
+        upper = torch.ones(n, n, dtype=edges.dtype, device=edges.device).triu(1)
+        half = edges * upper.reshape(n, n, *(1,) * (edges.ndim - 3))
+        return half + half.transpose(1, 2)
+
+    def project(self, x: State) -> State:
+        """``(x + xᵀ) / 2`` with a zero diagonal."""
+        edges = cast("Tensor", x)
+        n = self.shape[0]
+        off = 1 - torch.eye(n, dtype=edges.dtype, device=edges.device)
+        both = (edges + edges.transpose(1, 2)) / 2
+        return both * off.reshape(n, n, *(1,) * (edges.ndim - 3))
+
+
+@dataclass(frozen=True)
+class TreeSpace:
+    """Named leaves, each with its own space."""
+
+    spaces: Mapping[str, TensorSpace]
+
+    @property
+    def size(self) -> int:
+        """The sum over the leaves."""
+        return sum(space.size for space in self.spaces.values())
+
+    def zeros(
+        self, n: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    ) -> dict[str, Tensor]:
+        """A batch of n zero states."""
+        return {name: space.zeros(n, dtype, device) for name, space in self.spaces.items()}
+
+    def shape_noise(self, z: State) -> State:
+        """Leaf by leaf."""
+        return cast("State", {k: self.spaces[k].shape_noise(v) for k, v in leaves(z).items()})
+
+    def project(self, x: State) -> State:
+        """Leaf by leaf."""
+        return cast("State", {k: self.spaces[k].project(v) for k, v in leaves(x).items()})
+
+    def check(self, x: State, name: str = "state") -> None:
+        """Raise unless x has exactly these leaves, each of its shape."""
+        if isinstance(x, Tensor) or set(x) != set(self.spaces):
+            got = "a tensor" if isinstance(x, Tensor) else f"leaves {sorted(x)}"
+            raise InputError(f"{name}: expected leaves {sorted(self.spaces)}, got {got}")
+        for leaf, space in self.spaces.items():
+            space.check(x[leaf], f"{name}['{leaf}']")

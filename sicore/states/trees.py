@@ -1,0 +1,106 @@
+"""Arithmetic on states: a tensor, or a dictionary of tensors that share their first axis.
+
+A molecule is ``{"nodes": (B, N, F), "edges": (B, N, N, E)}``, a picture a tensor ``(B, C, H, W)``.
+Everything above this room treats the two alike through the functions below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, cast
+
+import torch
+from torch import Tensor
+
+State: TypeAlias = Tensor | dict[str, Tensor]
+Scalar: TypeAlias = float | Tensor
+
+
+def tree_map(function: Callable[..., Any], first: State, *rest: State) -> Any:
+    """Apply ``function`` leaf by leaf to states of the same structure."""
+    if isinstance(first, Tensor):
+        return function(first, *rest)
+    others = cast("tuple[dict[str, Tensor], ...]", rest)
+    return {name: function(leaf, *(o[name] for o in others)) for name, leaf in first.items()}
+
+
+def leaves(x: State) -> dict[str, Tensor]:
+    """The leaves by name; a plain tensor is the one leaf ``""``."""
+    return {"": x} if isinstance(x, Tensor) else x
+
+
+def expand(scalar: Scalar, leaf: Tensor) -> Scalar:
+    """Shape a ``()`` or ``(B,)`` coefficient so that it multiplies a leaf ``(B, ...)``.
+
+    The result has the leaf's dtype and device; a 0-d or Python number needs no change.
+    """
+    if not isinstance(scalar, Tensor) or scalar.ndim == 0:
+        return scalar
+    shaped = scalar.to(device=leaf.device, dtype=leaf.dtype)
+    return shaped.reshape(-1, *(1,) * (leaf.ndim - 1))
+
+
+def scale(c: Scalar, x: State) -> State:
+    """``c x`` with c of shape ``()`` or ``(B,)``."""
+    return cast("State", tree_map(lambda leaf: expand(c, leaf) * leaf, x))
+
+
+def add(x: State, y: State) -> State:
+    """``x + y``."""
+    return cast("State", tree_map(torch.add, x, y))
+
+
+def combine(a: Scalar, x: State, b: Scalar, y: State) -> State:
+    """``a x + b y`` in two tensor operations a leaf, with a, b of shape ``()`` or ``(B,)``."""
+
+    def leafwise(u: Tensor, v: Tensor) -> Tensor:
+        bv = expand(b, v)
+        if isinstance(bv, Tensor):
+            return torch.addcmul(expand(a, u) * u, bv.to(v.dtype), v)
+        return torch.add(expand(a, u) * u, v, alpha=bv)
+
+    return cast("State", tree_map(leafwise, x, y))
+
+
+def inner(x: State, y: State) -> Tensor:
+    """Inner product of each sample, summed over all leaves: shape ``(B,)``."""
+    parts = tree_map(lambda u, v: (u * v).flatten(1).sum(1), x, y)
+    return cast("Tensor", sum(leaves(parts).values()))
+
+
+def zeros_like(x: State) -> State:
+    """A state of zeros of the same structure."""
+    return cast("State", tree_map(torch.zeros_like, x))
+
+
+def batch_size(x: State) -> int:
+    """The length of the first axis."""
+    return int(next(iter(leaves(x).values())).shape[0])
+
+
+def size_per_sample(x: State) -> int:
+    """The number of entries of one sample, over all leaves."""
+    return sum(leaf[0].numel() for leaf in leaves(x).values())
+
+
+def take(x: State, index: Tensor | slice) -> State:
+    """The samples ``index`` of a batch."""
+    return cast("State", tree_map(lambda leaf: leaf[index], x))
+
+
+def concatenate(batches: list[State]) -> State:
+    """Join batches along the first axis."""
+    first, *rest = batches
+    return cast("State", tree_map(lambda *leaf: torch.cat(leaf), first, *rest))
+
+
+def repeat(x: State, n: int) -> State:
+    """Each sample ``n`` times in a row: ``(B, ...) -> (B n, ...)``."""
+    return cast("State", tree_map(lambda leaf: leaf.repeat_interleave(n, 0), x))
+
+
+def to(
+    x: State, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+) -> State:
+    """Move a state, as ``Tensor.to``."""
+    return cast("State", tree_map(lambda leaf: leaf.to(device=device, dtype=dtype), x))

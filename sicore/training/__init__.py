@@ -1,0 +1,5 @@
+"""Training: from a configuration to a model folder."""
+
+from sicore.training.trainer import train
+
+__all__ = ["train"]
