@@ -39,7 +39,7 @@ demo: $(STAMP) ## fill holes in a real picture, and write demo/index.html
 	$(BIN)/sicore demo -o demo --overwrite $(ARGS)
 
 test: $(STAMP) ## run the tests (no network, no GPU)
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" $(ARGS)
 
 lint: $(STAMP) ## check style, types and the direction of imports
 	$(BIN)/ruff check .

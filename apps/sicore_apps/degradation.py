@@ -12,7 +12,9 @@ from torch import Tensor
 from sicore.errors import InputError, UnknownName
 from sicore.inverse import Operator
 from sicore.plugins import get_registry
+from sicore.states import Noise
 from sicore_apps.task import Task
+from sicore_images.domain import Images
 from sicore_images.pictures import read_picture
 
 Size = tuple[int, int]
@@ -27,6 +29,23 @@ def make_operator(task: Task, size: Size) -> Operator:
     if task.operator not in _MAKERS:
         raise UnknownName("operator of restore", task.operator, _MAKERS)
     return _MAKERS[task.operator](get_registry().resolve("operator", task.operator), task, size)
+
+
+def noise_std(task: Task, domain: Images) -> float:
+    """The task's noise in units of the domain's states."""
+    return task.noise / (sum(domain.std) / len(domain.std))
+
+
+def seen(task: Task, operator: Operator, y: Tensor) -> Tensor:
+    """Measurements without what lies in a hole, whatever a file or noise has put there."""
+    return operator(y) if task.operator == "inpaint" else y
+
+
+def degrade(task: Task, operator: Operator, x: Tensor, std: float) -> Tensor:
+    """``A x`` plus noise of deviation ``std``, which depends on the task's seed alone."""
+    y = operator(x)
+    noise = Noise.of(task.seed, len(y)).named("measurement").normal(y.shape[1:], y.dtype)
+    return seen(task, operator, y + std * noise)
 
 
 def measured_size(operator: Operator, size: Size) -> Size:

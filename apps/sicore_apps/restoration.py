@@ -14,9 +14,15 @@ from PIL import Image
 
 from sicore.errors import InputError
 from sicore.evaluation import psnr
-from sicore.hub import Model
-from sicore.states import Noise
-from sicore_apps.degradation import hole, make_operator, measured_size
+from sicore.hub import Domain, Model
+from sicore_apps.degradation import (
+    degrade,
+    hole,
+    make_operator,
+    measured_size,
+    noise_std,
+    seen,
+)
 from sicore_apps.task import Task
 from sicore_images.domain import Images, as_pictures
 from sicore_images.pictures import to_pillow, write_picture
@@ -80,7 +86,7 @@ class Restoration:
         """The standard deviation as a map with its scale."""
         return heat_map(self.std, float(self.std.max()), zoom=magnified(self.std.shape))
 
-    def save(self, folder: Path, domain: Images) -> list[Path]:
+    def save(self, folder: Path, domain: Domain) -> list[Path]:
         """Write the samples, a contact sheet, the mean, the deviation and the measured picture."""
         named = {"mean": to_pillow(self.mean), "measured": to_pillow(self.measured)}
         if self.truth is not None:
@@ -102,7 +108,8 @@ def restore(
         callbacks: for the solve loop.
 
     Raises:
-        InputError: when the input, the mask or the operator do not fit the model.
+        InputError: when the input, the mask or the operator do not fit the model, or a sample is
+            not finite.
     """
     domain = model.domain
     if not isinstance(domain, Images):
@@ -113,17 +120,14 @@ def restore(
     operator = make_operator(task, size)
     given = size if task.degrade else measured_size(operator, size)
     x = domain.encode(domain.read(task.input, size=given, resize=task.resize))
-    noise_std = task.noise / (sum(domain.std) / len(domain.std))
-    y = operator(x) if task.degrade or task.operator == "inpaint" else x
-    if task.degrade:
-        noise = Noise.of(task.seed, 1).named("measurement")
-        y = y + noise_std * noise.normal(y.shape[1:], y.dtype)
+    std = noise_std(task, domain)
+    y = degrade(task, operator, x, std) if task.degrade else seen(task, operator, x)
     started = time.monotonic()
     samples = model.restore(
         y.to(model.device),
         operator,
         samples=task.samples,
-        noise_std=noise_std,
+        noise_std=std,
         method=task.method,
         solver=task.solver,
         steps=task.steps,
@@ -132,6 +136,11 @@ def restore(
         progress=progress,
         callbacks=callbacks,
     )
+    if samples.status.any():
+        bad = int(samples.status.count_nonzero())
+        raise InputError(
+            f"{bad} of {task.samples} samples are not finite: take more --steps or --noise above 0"
+        )
     return Restoration(
         task=task,
         truth=as_pictures(domain.decode(x))[0] if task.degrade else None,

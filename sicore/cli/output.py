@@ -61,6 +61,7 @@ def output_folder(folder: Path, overwrite: bool, manifest: Mapping[str, Any]) ->
         _remove_earlier(folder)
         for name in [*files, MANIFEST]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.chmod(staging / name, 0o644)
             os.replace(staging / name, folder / name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     help="Samples for each network call.",
 )
 @click.option(
-    "--processes", type=click.IntRange(1), default=1, show_default=True, help="Share the work."
+    "--processes",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Processes that share the work, with OMP_NUM_THREADS threads each.",
 )
 @seed_option
 @device_option
@@ -102,9 +106,10 @@ def command(
     click.echo(f"{number} samples, {samples.nfe} network calls each: {folder}")
 
 
-def _condition(domain: Domain, class_: str | None) -> dict[str, int] | None:
+def _condition(domain: Domain, class_: str | None) -> dict[str, str] | None:
     if class_ is None:
         return None
     if "class" not in domain.conditions:
         raise InputError(f"--class {class_}: this model has no classes")
-    return {"class": domain.conditions["class"].index(class_)}
+    domain.conditions["class"].index(class_)  # raises, with the nearest name
+    return {"class": class_}

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -28,7 +28,8 @@ from sicore.hub.samples import Samples
 from sicore.states import State, concatenate, leaves, to
 
 
-class Chunk(NamedTuple):
+@dataclass(frozen=True)
+class Chunk:
     """Samples number ``first`` to ``first + count − 1``, with their condition."""
 
     first: int
@@ -51,7 +52,9 @@ def sample_bulk(
     Args:
         model: a copy of it is loaded by each process.
         n: how many samples.
-        processes: how many processes share the work, each with its share of the threads.
+        processes: how many processes share the work. Each uses as many threads as this one, since
+            another number would change the rounding; on a CPU, set ``OMP_NUM_THREADS`` to the
+            share of one process, for one process and for many.
         batch_size: samples for each network call.
         condition: as in ``Model.sample``.
         advance: called with the number of samples that were just finished.
@@ -112,7 +115,7 @@ def _sharded(
     model: Model, chunks: list[Chunk], options: Mapping[str, Any], processes: int
 ) -> Iterator[Samples]:
     others = set(multiprocessing.active_children())
-    threads = max(1, torch.get_num_threads() // processes)
+    threads = torch.get_num_threads()  # of each: another number would round otherwise
     with TemporaryDirectory() as scratch:
         folder = model.save_pretrained(Path(scratch) / "model")
         job = (str(folder), str(model.device), model.dtype, options, threads)
@@ -174,5 +177,5 @@ def _unpacked(packed: bytes, rest: Mapping[str, Any], model: Model) -> Samples:
     tensors: dict[str, Tensor] = safetensors.torch.load(packed)
     status = tensors.pop("status")
     named = {name[1:]: leaf for name, leaf in tensors.items()}
-    x = cast("State", named[""] if set(named) == {""} else named)
+    x: State = named[""] if set(named) == {""} else named
     return Samples(x=x, status=status, domain=model.domain, **rest)

@@ -187,10 +187,20 @@ class Model:
         settings = {"condition": _plain(condition), "guidance": guidance, **plan.settings()}
         return self._samples(results, seed, settings)
 
-    def save_pretrained(self, folder: Path | str, *, overwrite: bool = False) -> Path:
-        """Write a model folder: weights, configuration, card and metrics."""
+    def save_pretrained(
+        self, folder: Path | str, *, overwrite: bool = False, dtype: torch.dtype | None = None
+    ) -> Path:
+        """Write a model folder: weights, configuration, card and metrics.
+
+        Args:
+            folder: where; must be new or empty, or made by sicore and ``overwrite`` given.
+            overwrite: replace what sicore wrote there.
+            dtype: store floating-point weights in it, such as ``torch.float16`` for half the size.
+        """
         target = new_folder(Path(folder), overwrite=overwrite)
-        write_tensors(target / WEIGHTS, self.network.state_dict())
+        weights = self.network.state_dict()
+        stored = {k: v.to(dtype) if v.is_floating_point() else v for k, v in weights.items()}
+        write_tensors(target / WEIGHTS, stored)
         write_text(target / CONFIG, dump_config(self.config))
         write_text(target / CARD, self.card)
         write_json(target / METRICS, dict(self.metrics))

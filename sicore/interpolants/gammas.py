@@ -80,9 +80,9 @@ class SineSquaredGamma:
     noisy: ClassVar[bool] = True
 
     def value(self, t: Tensor) -> Tensor:
-        """``sin²(πt)``."""
-        return torch.sin(math.pi * t) ** 2
+        """``sin(πt) sin(π(1 − t))``: sin²(πt), in a form that is exactly 0 at t = 1."""
+        return torch.sin(math.pi * t) * torch.sin(math.pi * (1 - t))
 
     def product(self, t: Tensor) -> Tensor:
         """``π sin²(πt) sin(2πt)``."""
-        return math.pi * torch.sin(math.pi * t) ** 2 * torch.sin(2 * math.pi * t)
+        return math.pi * self.value(t) * torch.sin(2 * math.pi * t)

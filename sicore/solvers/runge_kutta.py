@@ -14,7 +14,10 @@ from sicore.states import Noise, State
 
 @dataclass(frozen=True)
 class Tableau:
-    """A Butcher tableau: stage i at ``t + c_i h`` uses ``Σ_j a_ij k_j``; the step ``Σ_i b_i k_i``."""
+    """A Butcher tableau: stage i at ``t + c_i h`` uses ``Σ_j a_ij k_j``, the step ``Σ_i b_i k_i``.
+
+    A weight of zero costs nothing.
+    """
 
     a: tuple[tuple[float, ...], ...]
     b: tuple[float, ...]

@@ -32,10 +32,13 @@ def leaves(x: State) -> dict[str, Tensor]:
 def expand(scalar: Scalar, leaf: Tensor) -> Scalar:
     """Shape a ``()`` or ``(B,)`` coefficient so that it multiplies a leaf ``(B, ...)``.
 
-    The result has the leaf's dtype and device; a 0-d or Python number needs no change.
+    A 0-d coefficient becomes a Python number (times of a grid live on the CPU, so this waits for
+    no device) unless gradients flow through it; others get the leaf's dtype and device.
     """
-    if not isinstance(scalar, Tensor) or scalar.ndim == 0:
+    if not isinstance(scalar, Tensor):
         return scalar
+    if scalar.ndim == 0:
+        return scalar if scalar.requires_grad else scalar.item()
     shaped = scalar.to(device=leaf.device, dtype=leaf.dtype)
     return shaped.reshape(-1, *(1,) * (leaf.ndim - 1))
 
@@ -54,10 +57,10 @@ def combine(a: Scalar, x: State, b: Scalar, y: State) -> State:
     """``a x + b y`` in two tensor operations a leaf, with a, b of shape ``()`` or ``(B,)``."""
 
     def leafwise(u: Tensor, v: Tensor) -> Tensor:
-        bv = expand(b, v)
-        if isinstance(bv, Tensor):
-            return torch.addcmul(expand(a, u) * u, bv.to(v.dtype), v)
-        return torch.add(expand(a, u) * u, v, alpha=bv)
+        weight = expand(b, v)
+        if isinstance(weight, Tensor):
+            return torch.addcmul(expand(a, u) * u, weight, v)
+        return torch.add(expand(a, u) * u, v, alpha=weight)
 
     return cast("State", tree_map(leafwise, x, y))
 

@@ -6,7 +6,6 @@ depend on the number of processes, and a resumed training repeats the uninterrup
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from pathlib import Path
@@ -14,6 +13,8 @@ from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import is_tensorboard_available
 from torch import Tensor, nn
 
 from sicore.config import RunConfig, dump_config
@@ -42,6 +43,8 @@ from sicore.training.checkpoint import (
     save_checkpoint,
 )
 from sicore.training.ema import EMA
+from sicore.training.interrupt import finish_step_on_interrupt
+from sicore.training.log import Log
 from sicore.training.order import batch_indices
 
 
@@ -91,6 +94,11 @@ def train(
 def _accelerator(config: RunConfig, device: str | None, folder: Path) -> Accelerator:
     if device not in (None, "cpu") and not torch.cuda.is_available():
         raise InputError(f"device '{device}': this torch sees no GPU; use --device cpu")
+    if config.training.precision == "fp16" and not torch.cuda.is_available():
+        raise InputError("training.precision: fp16 needs a GPU; use bf16 or no")
+    if config.training.tensorboard and not is_tensorboard_available():
+        raise InputError("training.tensorboard: the package is missing; pip install tensorboard")
+    AcceleratorState._reset_state()  # it would keep the precision of an earlier training
     return Accelerator(
         cpu=device == "cpu",
         mixed_precision=config.training.precision,
@@ -140,23 +148,27 @@ class _Run:
         if settings.tensorboard:
             self.accelerator.init_trackers("tensorboard")
         self.wrapped.train()
-        log, started = _Log(self.folder, state.step), time.monotonic()
-        with progress_bar("training", settings.steps, progress and main, state.step) as bar:
+        log = Log(self.folder, state.step, write=main)
+        started = time.monotonic()
+        bar_of = progress_bar("training", settings.steps, progress and main, state.step)
+        with bar_of as bar, finish_step_on_interrupt() as interrupted:
             while state.step < settings.steps:
                 loss, norm = self._step(prediction)
                 state.step += 1
-                if state.step % settings.log_every == 0 or state.step == settings.steps:
+                stopping = interrupted() or state.step == settings.steps
+                saving = stopping or state.step % settings.checkpoint_every == 0
+                if saving or state.step % settings.log_every == 0:
                     entry = self._measure(loss, norm, time.monotonic() - started)
-                    if main:
-                        log.write(entry)
+                    log.write(entry)
                     bar.describe(f"loss {entry['loss']:.4f}")
-                if main and state.step % settings.checkpoint_every == 0:
+                if main and saving:
                     save_checkpoint(self.folder, state, dump_config(self.config))
                 bar.advance()
+                if interrupted():
+                    raise KeyboardInterrupt
         self.accelerator.wait_for_everyone()
         self.accelerator.end_training()
         if main:
-            save_checkpoint(self.folder, state, dump_config(self.config))
             self._write_model()
 
     def _step(self, prediction: NetworkPrediction) -> tuple[Tensor, Tensor]:
@@ -214,18 +226,3 @@ class _Run:
         write_text(self.folder / CONFIG, dump_config(self.config))
         write_json(self.folder / METRICS, {"training": {"steps": self.state.step}})
         write_text(self.folder / CARD, model_card(self.config, self.dataset))
-
-
-class _Log:
-    """``metrics.jsonl``; entries past the step that is resumed from are dropped."""
-
-    def __init__(self, folder: Path, step: int) -> None:
-        self.path = folder / "metrics.jsonl"
-        old = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
-        kept = [line for line in old if json.loads(line)["step"] <= step]
-        self.path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-
-    def write(self, entry: dict[str, float]) -> None:
-        """Append a line."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")

@@ -10,6 +10,7 @@ def write(folder, overwrite=False, **files):
     with output_folder(folder, overwrite, {"seed": 1}) as staging:
         for name, text in files.items():
             (staging / name).write_text(text)
+            (staging / name).chmod(0o600)  # as some libraries write
 
 
 def test_files_and_manifest(tmp_path):
@@ -18,6 +19,7 @@ def test_files_and_manifest(tmp_path):
     assert json.loads((folder / "manifest.json").read_text()) == {"seed": 1, "files": ["a", "b"]}
     assert sorted(p.name for p in folder.iterdir()) == ["a", "b", "manifest.json"]
     assert [p.name for p in folder.parent.iterdir()] == ["out"]
+    assert all(p.stat().st_mode & 0o777 == 0o644 for p in folder.iterdir())
 
 
 def test_nothing_is_left_after_a_failure(tmp_path):

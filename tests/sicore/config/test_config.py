@@ -157,6 +157,7 @@ def test_precision_no_is_not_a_boolean(preset, value):
 def test_round_trip(preset, overrides):
     made = load_config(preset, overrides)
     text = dump_config(made)
+    assert "\nprediction: velocity\n" in text
     assert parse_config(yaml.safe_load(text)) == made
     assert dump_config(parse_config(yaml.safe_load(text))) == text
 

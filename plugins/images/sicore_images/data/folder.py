@@ -97,8 +97,8 @@ class ImageFolder:
 
     @classmethod
     def available(cls) -> bool:
-        """Always: the pictures are the user's."""
-        return True
+        """Not before the user names a folder."""
+        return False
 
 
 def _hundredth(name: Path) -> int:
