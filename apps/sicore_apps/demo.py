@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from sicore.cli.options import check_device, device_option, example, output_option, seed_option
-from sicore.cli.output import check_output, output_folder
+from sicore.files import check_output, output_folder
 
 
 @click.command(epilog=example("sicore demo -o demo", "sicore demo --model runs/fashion -o mine"))

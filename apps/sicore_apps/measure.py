@@ -58,6 +58,7 @@ def measure(
         method=task.method,
         solver=task.solver,
         steps=task.steps,
+        epsilon=task.epsilon,
         seed=task.seed,
         progress=progress,
     )
@@ -70,6 +71,7 @@ def measure(
         "samples": task.samples,
         "nfe": drawn.nfe,
         "solver": drawn.settings["solver"],
+        "epsilon": task.epsilon,
         "noise": task.noise,
         "model": _figures(real, ours, unseen),
         "nearest_training_pictures": _figures(real, near.unflatten(0, (task.samples, -1)), unseen),
@@ -106,12 +108,13 @@ def _decibels(truth: Tensor, estimate: Tensor) -> float:
 @click.option("--method", default="pigdm", show_default=True)
 @click.option("--solver", help="The model's own by default.")
 @click.option("--steps", type=int, help="The model's own by default.")
+@click.option("--epsilon", type=float, help="Noise of an SDE solver.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 def main(model: str, pictures: int, output: Path, **options: Any) -> None:
     """Measure restorations of MODEL on held-out pictures and write a JSON file."""
     import sicore
-    from sicore.hub.folder import write_json
+    from sicore.files import write_json
 
     loaded = sicore.load(model)
     data = loaded.config.data

@@ -131,6 +131,7 @@ def restore(
         method=task.method,
         solver=task.solver,
         steps=task.steps,
+        epsilon=task.epsilon,
         condition=None if task.label is None else {"class": task.label},
         seed=task.seed,
         progress=progress,

@@ -24,6 +24,7 @@ from sicore.errors import InputError
 )
 @click.option("--solver", help="A solver; the model's own by default.")
 @click.option("--steps", type=click.IntRange(1), help="Solver steps; the model's own by default.")
+@click.option("--guidance", type=float, help="Strength of classifier-free guidance; 1 is none.")
 @seed_option
 @device_option
 @click.option(
@@ -39,6 +40,7 @@ def command(
     number: int,
     solver: str | None,
     steps: int | None,
+    guidance: float | None,
     seed: int,
     device: str | None,
     output: Path | None,
@@ -48,10 +50,10 @@ def command(
     if output is not None and output.exists() and not overwrite:
         raise InputError(f"'{output}' exists: choose another file, or pass --overwrite")
     import sicore
-    from sicore.hub.folder import write_json
+    from sicore.files import write_json
 
     loaded = sicore.load(model, device=check_device(device))
-    chosen: dict[str, Any] = {"solver": solver, "steps": steps}
+    chosen: dict[str, Any] = {"solver": solver, "steps": steps, "guidance": guidance}
     options = {key: value for key, value in chosen.items() if value is not None}
     metrics = loaded.domain.evaluate(loaded, n=number, seed=seed, **options)
     click.echo(json.dumps(metrics, indent=2))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sicore.cli.options import check_device, device_option, example, output_option, seed_option
-from sicore.cli.output import check_output, output_folder, save_samples, versions
 from sicore.errors import InputError
+from sicore.files import check_output
 
 if TYPE_CHECKING:
     from sicore.hub import Domain
@@ -93,16 +93,7 @@ def command(
         )
     if wrong := int(samples.status.count_nonzero()):
         raise InputError(f"{wrong} of {number} samples are not finite: take more steps")
-    manifest = {
-        "model": model,
-        "n": number,
-        "seed": seed,
-        "nfe": samples.nfe,
-        **samples.settings,
-        "versions": versions(),
-    }
-    with output_folder(folder, overwrite, manifest) as staging:
-        save_samples(samples, staging)
+    samples.save(folder, overwrite=overwrite, manifest={"model": model})
     click.echo(f"{number} samples, {samples.nfe} network calls each: {folder}")
 
 

@@ -2,53 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sicore.errors import InputError
+from sicore.files import write_atomically
 
 WEIGHTS, CONFIG, CARD, METRICS = "model.safetensors", "config.yaml", "README.md", "metrics.json"
+LOG, CHECKPOINT = "metrics.jsonl", "checkpoint"
+OWN = (WEIGHTS, CONFIG, CARD, METRICS, LOG, f"{CHECKPOINT}-*", f".{CHECKPOINT}-*")
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` make a file beside ``path``, then put it in place in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
-        write(Path(name))
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
-    write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file atomically."""
-    write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def write_tensors(
-    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
-) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write named tensors atomically; tensors that share memory are refused by the format."""
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, lambda p: save_file(ready, p, metadata=dict(metadata or {})))
+    write_atomically(path, lambda p: save_file(ready, p))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -67,20 +40,25 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from None
 
 
-def new_folder(folder: Path, *, overwrite: bool = False) -> Path:
-    """An empty folder to write results into.
+def new_model_folder(folder: Path, *, overwrite: bool = False) -> Path:
+    """A folder for a new model; ``overwrite`` removes an earlier model's files, and no others.
 
     Raises:
-        InputError: if it exists, is not empty, and ``overwrite`` is false.
+        InputError: if it holds anything, and ``overwrite`` is false or no model is in it.
     """
     if folder.is_file():
-        raise InputError(f"{folder}: is a file; choose a folder with -o")
+        raise InputError(f"'{folder}' is a file: choose a folder")
     if folder.is_dir() and any(folder.iterdir()):
         if not overwrite:
-            raise InputError(f"{folder}: exists and is not empty; choose another or --overwrite")
-        shutil.rmtree(folder)
+            ways = "choose another folder, pass --overwrite, or --resume a training"
+            raise InputError(f"'{folder}' exists: {ways}")
+        own = [path for pattern in OWN for path in folder.glob(pattern)]
+        if not own:
+            raise InputError(f"'{folder}' holds no model: choose another folder")
+        for path in own:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
+        raise InputError(f"'{folder}' cannot be written: {error.strerror}") from None
     return folder

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from sicore.config import Component, RunConfig, dump_config, load_config
-from sicore.dynamics import Epsilon, PathDynamics, proportional
+from sicore.config import RunConfig, dump_config, load_config
+from sicore.dynamics import Epsilon
 from sicore.errors import InputError, UnknownName, did_you_mean
+from sicore.files import write_json, write_text
 from sicore.guidance import ClassifierFree
 from sicore.hub.build import Parts, build_parts
 from sicore.hub.domain import Domain
@@ -21,20 +23,19 @@ from sicore.hub.folder import (
     CONFIG,
     METRICS,
     WEIGHTS,
-    new_folder,
+    new_model_folder,
     read_tensors,
-    write_json,
     write_tensors,
-    write_text,
 )
+from sicore.hub.plan import Plan, built, make_plan
 from sicore.hub.samples import Samples
-from sicore.interpolants import Interpolant, OneSided
+from sicore.interpolants import Interpolant
 from sicore.inverse import Measurement, Method, Operator
 from sicore.plugins import get_registry
 from sicore.predictions import Condition, Prediction
 from sicore.progress import progress_bar
-from sicore.solvers import DDIM, Callback, Grid, Solution, Solver, solve
-from sicore.states import Noise, State, concatenate
+from sicore.solvers import Callback, Grid, Solution, Solver
+from sicore.states import Noise, concatenate
 
 ConditionLike = Mapping[str, "int | str | Sequence[int | str] | Tensor"] | None
 
@@ -121,7 +122,7 @@ class Model:
         """
         coded = self._condition(condition, n)
         prediction = self._guided(guidance, coded)
-        plan = self._plan(prediction, solver, steps, grid, epsilon)
+        plan = make_plan(self.config.sampling, self.interpolant, solver, steps, grid, epsilon)
         results = []
         cuts = _cuts(first_index, n, batch_size)
         with progress_bar("sampling", n, progress) as bar, torch.no_grad():
@@ -129,10 +130,10 @@ class Model:
                 part = slice(first - first_index, last - first_index)
                 given = {k: v[part] for k, v in coded.items()} if coded else None
                 noise = self._noise(seed, first, last)
-                results.append(self._run(plan, prediction, given, noise, callbacks))
+                space = self.domain.space
+                results.append(plan.run(prediction, given, noise, self._like, space, callbacks))
                 bar.advance(last - first)
-        settings = {"condition": _plain(condition), "guidance": guidance, **plan.settings()}
-        return self._samples(results, seed, settings)
+        return self._samples(results, seed, self._settings(condition, guidance, plan))
 
     def restore(
         self,
@@ -171,21 +172,21 @@ class Model:
         n = len(y) * samples
         coded = self._condition(condition, n)
         plain = self._guided(guidance, coded)
-        chosen = cast("Method", _built("method", method))
-        results = []
+        chosen, name = built("method", method)
+        plan = make_plan(self.config.sampling, self.interpolant, solver, steps, grid, epsilon)
+        space, results = self.domain.space, []
         with progress_bar("restoring", n, progress) as bar, torch.no_grad():
             for first, last in _cuts(0, n, batch_size):
                 numbers = torch.arange(first, last)
                 seen = y[numbers // samples].to(self.device, self.dtype)
                 measurement = Measurement(operator, seen, noise_std)
                 prediction, extra = chosen.attach(plain, measurement)
-                plan = self._plan(prediction, solver, steps, grid, epsilon)
                 given = {k: v[first:last] for k, v in coded.items()} if coded else None
-                noise = self._noise(seed, first, last)
-                results.append(self._run(plan, prediction, given, noise, (*extra, *callbacks)))
+                noise, acting = self._noise(seed, first, last), (*extra, *callbacks)
+                results.append(plan.run(prediction, given, noise, self._like, space, acting))
                 bar.advance(last - first)
-        settings = {"condition": _plain(condition), "guidance": guidance, **plan.settings()}
-        return self._samples(results, seed, settings)
+        settings = self._settings(condition, guidance, plan)
+        return self._samples(results, seed, {**settings, "method": name, "noise_std": noise_std})
 
     def save_pretrained(
         self, folder: Path | str, *, overwrite: bool = False, dtype: torch.dtype | None = None
@@ -197,7 +198,7 @@ class Model:
             overwrite: replace what sicore wrote there.
             dtype: store floating-point weights in it, such as ``torch.float16`` for half the size.
         """
-        target = new_folder(Path(folder), overwrite=overwrite)
+        target = new_model_folder(Path(folder), overwrite=overwrite)
         weights = self.network.state_dict()
         stored = {k: v.to(dtype) if v.is_floating_point() else v for k, v in weights.items()}
         write_tensors(target / WEIGHTS, stored)
@@ -230,42 +231,12 @@ class Model:
             raise InputError(f"guidance {scale:g}: needs a condition to guide towards")
         return ClassifierFree(self.prediction, scale)
 
-    def _plan(
-        self,
-        prediction: Prediction,
-        solver: str | Solver | None,
-        steps: int | None,
-        grid: str | Grid | None,
-        epsilon: float | Epsilon | None,
-    ) -> _Plan:
-        defaults = self.config.sampling
-        method = cast("Solver", _built("solver", defaults.solver if solver is None else solver))
-        layout = cast("Grid", _built("grid", defaults.grid if grid is None else grid))
-        count = defaults.steps if steps is None else steps
-        if epsilon is None and method.stochastic:
-            epsilon = 1.0
-        if isinstance(epsilon, (int, float)):
-            epsilon = proportional(float(epsilon), self.interpolant) if epsilon else None
-        return _Plan(method, layout, count, layout.times(count, self.interpolant), epsilon)
-
     def _noise(self, seed: int, first: int, last: int) -> Noise:
         return Noise.of(seed, last - first, first, self.device, self.domain.space)
 
-    def _run(
-        self,
-        plan: _Plan,
-        prediction: Prediction,
-        condition: Condition,
-        noise: Noise,
-        callbacks: Sequence[Callback],
-    ) -> Solution:
-        if self.interpolant.two_sided:
-            raise InputError("this model's path is two-sided: it starts from samples, not noise")
-        path = cast("OneSided", self.interpolant)
-        x = path.prior(noise, self.domain.space, self.dtype)
-        return plan.run(
-            PathDynamics(prediction, plan.epsilon, condition), x, noise, callbacks, self
-        )
+    @property
+    def _like(self) -> Tensor:
+        return next(self.network.parameters())
 
     def _condition(self, condition: ConditionLike, n: int) -> dict[str, Tensor] | None:
         """Names and numbers as codes ``(n,)`` on the model's device."""
@@ -294,45 +265,17 @@ class Model:
                 f"y needs a batch axis in front"
             )
 
+    def _settings(
+        self, condition: ConditionLike, guidance: float | None, plan: Plan
+    ) -> dict[str, Any]:
+        scale = self.config.sampling.guidance if guidance is None else guidance
+        return {"condition": _plain(condition), "guidance": scale, **plan.settings}
+
     def _samples(self, results: list[Solution], seed: int, settings: dict[str, Any]) -> Samples:
         x = concatenate([result.x for result in results])
         status = torch.cat([result.status for result in results])
         nfe = max(result.nfe for result in results)
         return Samples(x, nfe, seed, status, settings, self.domain)
-
-
-class _Plan:
-    """Solver, grid and ε; the last step is DDIM's where the prediction is silent at the end."""
-
-    def __init__(
-        self, solver: Solver, grid: Grid, steps: int, times: Tensor, epsilon: Epsilon | None
-    ) -> None:
-        self.solver, self.grid, self.steps = solver, grid, steps
-        self.times, self.epsilon = times, epsilon
-
-    def run(
-        self,
-        dynamics: PathDynamics,
-        x: State,
-        noise: Noise,
-        callbacks: Sequence[Callback],
-        model: Model,
-    ) -> Solution:
-        space = model.domain.space
-        if dynamics.informed(float(self.times[-1])):
-            return solve(dynamics, x, self.times, self.solver, noise, callbacks, space)
-        nfe = 0
-        if len(self.times) > 2:
-            most = solve(dynamics, x, self.times[:-1], self.solver, noise, callbacks, space)
-            x, nfe = most.x, most.nfe
-        flow = PathDynamics(dynamics.prediction, None, dynamics.condition)
-        last = solve(flow, x, self.times[-2:], DDIM(), noise.named("last"), callbacks, space)
-        return Solution(last.x, self.times, nfe + last.nfe, last.status)
-
-    def settings(self) -> dict[str, Any]:
-        """Plain values for a manifest."""
-        names = {"solver": type(self.solver).__name__, "grid": type(self.grid).__name__}
-        return {**names, "steps": self.steps, "stochastic": self.epsilon is not None}
 
 
 def _cuts(first: int, n: int, size: int) -> list[tuple[int, int]]:
@@ -341,13 +284,7 @@ def _cuts(first: int, n: int, size: int) -> list[tuple[int, int]]:
         raise InputError(f"n and batch_size: expected numbers >= 1, got {n} and {size}")
     inner = range((first // size + 1) * size, first + n, size)
     edges = [first, *inner, first + n]
-    return list(zip(edges[:-1], edges[1:], strict=True))
-
-
-def _built(group: str, given: Any) -> Any:
-    if isinstance(given, Component):
-        return given.build()
-    return Component.parse(group, given).build() if isinstance(given, str) else given
+    return list(pairwise(edges))
 
 
 def _plain(condition: ConditionLike) -> dict[str, Any] | None:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from sicore.errors import InputError
-from sicore.hub.folder import read_tensors, write_json, write_tensors
+from sicore.files import write_json
+from sicore.hub.folder import CHECKPOINT, read_tensors, write_tensors
 from sicore.training.ema import EMA
 
 
@@ -34,8 +35,8 @@ class TrainingState:
 
 def save_checkpoint(folder: Path, state: TrainingState, config: str) -> None:
     """Write ``folder/checkpoint-STEP`` atomically and drop older ones."""
-    target = folder / f"checkpoint-{state.step}"
-    partial = folder / f".partial-{state.step}"
+    target = folder / f"{CHECKPOINT}-{state.step}"
+    partial = folder / f".{CHECKPOINT}-{state.step}"
     shutil.rmtree(partial, ignore_errors=True)
     write_tensors(partial / "network.safetensors", state.network.state_dict())
     write_tensors(partial / "ema.safetensors", state.ema.tensors)
@@ -50,7 +51,7 @@ def save_checkpoint(folder: Path, state: TrainingState, config: str) -> None:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Whole checkpoints, oldest first."""
-    found = [p for p in folder.glob("checkpoint-*") if p.name.split("-")[1].isdigit()]
+    found = [p for p in folder.glob(f"{CHECKPOINT}-*") if p.name.split("-")[1].isdigit()]
     return sorted(found, key=lambda p: int(p.name.split("-")[1]))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sicore.hub.folder import write_text
+from sicore.files import write_text
+from sicore.hub.folder import LOG
 
 
 class Log:
@@ -18,7 +19,7 @@ class Log:
     """
 
     def __init__(self, folder: Path, step: int, *, write: bool = True) -> None:
-        self._path = folder / "metrics.jsonl"
+        self._path = folder / LOG
         self._write = write
         if write:
             old = self._path.read_text("utf-8").splitlines() if self._path.exists() else []

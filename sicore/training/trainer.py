@@ -19,18 +19,10 @@ from torch import Tensor, nn
 
 from sicore.config import RunConfig, dump_config
 from sicore.errors import InputError
+from sicore.files import write_json, write_text
 from sicore.hub.build import Parts, build_objective, build_parts, fill_domain
 from sicore.hub.card import model_card
-from sicore.hub.folder import (
-    CARD,
-    CONFIG,
-    METRICS,
-    WEIGHTS,
-    new_folder,
-    write_json,
-    write_tensors,
-    write_text,
-)
+from sicore.hub.folder import CARD, CONFIG, METRICS, WEIGHTS, new_model_folder, write_tensors
 from sicore.objectives import Objective
 from sicore.predictions import Condition, NetworkPrediction
 from sicore.progress import progress_bar
@@ -83,7 +75,7 @@ def train(
         if last:
             _check_same(config, last[0])
         else:
-            new_folder(folder, overwrite=overwrite)
+            new_model_folder(folder, overwrite=overwrite)
     run = _Run(config, folder, accelerator, dataset)
     if last:
         load_checkpoint(last[0], run.state)

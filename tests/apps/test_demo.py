@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from sicore_apps.tour import PER_CLASS
+from sicore_apps import tour
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,9 @@ def demo(model_folder, tmp_path_factory):
     from sicore.cli.root import run
 
     folder = tmp_path_factory.mktemp("demo") / "demo"
-    assert run(["demo", "--model", str(model_folder), "-o", str(folder)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(tour.STIRRED, "steps", 3)
+        assert run(["demo", "--model", str(model_folder), "-o", str(folder)]) == 0
     return folder
 
 
@@ -61,12 +63,15 @@ def test_the_command_of_the_samples_is_true(demo, sicore, tmp_path):
     assert status == 0, errors
     import numpy as np
 
-    made = [read_picture(tmp_path / "seven" / f"sample-{i:04d}.png", 1) for i in range(PER_CLASS)]
+    made = [
+        read_picture(tmp_path / "seven" / f"sample-{i:04d}.png", 1) for i in range(tour.PER_CLASS)
+    ]
     figure = row_figure(np.stack(made), "Sneaker")
     assert figure.uri in (demo / "index.html").read_text()
 
 
-def test_it_says_where_the_page_is(model_folder, tmp_path, sicore):
+def test_it_says_where_the_page_is(model_folder, tmp_path, sicore, monkeypatch):
+    monkeypatch.setitem(tour.STIRRED, "steps", 1)
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "mine.txt").write_text("precious")
     status, _, errors = sicore("demo", "--model", model_folder, "-o", tmp_path / "d")

@@ -24,7 +24,7 @@ N = 20_000
 def times(law, path=None):
     t = law.sample(Noise.of(0, N), path or Linear())
     assert t.shape == (N,) and t.dtype == torch.float64
-    assert 0 <= t.min() and t.max() <= 1
+    assert t.min() >= 0 and t.max() <= 1
     return t
 
 

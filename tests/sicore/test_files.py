@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from sicore.cli.output import check_output, output_folder
 from sicore.errors import InputError
+from sicore.files import check_output, output_folder
 
 
 def write(folder, overwrite=False, **files):

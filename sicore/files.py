@@ -1,23 +1,50 @@
-"""Output folders: complete or absent, and never written over by accident."""
+"""Files and output folders: whole or absent, and never written over by accident."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sicore.errors import InputError
 
-if TYPE_CHECKING:
-    from sicore.hub import Samples
-
 MANIFEST = "manifest.json"
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` make a file beside ``path``, then put it in place in one step.
+
+    Raises:
+        InputError: the folder cannot be written into.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+    os.close(handle)
+    try:
+        write(Path(name))
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    write_atomically(path, lambda p: p.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file atomically."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def check_output(folder: Path, overwrite: bool) -> None:
@@ -51,13 +78,15 @@ def output_folder(folder: Path, overwrite: bool, manifest: Mapping[str, Any]) ->
         The temporary folder to write into.
     """
     check_output(folder, overwrite)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise InputError(f"'{folder}' cannot be written: {error.strerror}") from None
     try:
         yield staging
         files = sorted(str(p.relative_to(staging)) for p in staging.rglob("*") if p.is_file())
-        content = json.dumps({**manifest, "files": files}, indent=2, ensure_ascii=False)
-        (staging / MANIFEST).write_text(content + "\n", encoding="utf-8")
+        write_json(staging / MANIFEST, {**manifest, "files": files})
         _remove_earlier(folder)
         for name in [*files, MANIFEST]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -65,36 +94,6 @@ def output_folder(folder: Path, overwrite: bool, manifest: Mapping[str, Any]) ->
             os.replace(staging / name, folder / name)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def save_samples(samples: Samples, folder: Path) -> None:
-    """Write the domain's own files, and ``samples.safetensors`` with the decoded values.
-
-    A domain whose objects are no tensors has its states there; the default file of a domain is
-    ``samples.safetensors`` itself.
-    """
-    from torch import Tensor
-
-    from sicore.hub import Domain
-
-    samples.domain.save(samples.decoded, folder, stem="sample")
-    decoded = samples.decoded
-    parts = decoded.values() if isinstance(decoded, dict) else [decoded]
-    tensors = all(isinstance(part, Tensor) for part in parts)
-    Domain.save(samples.domain, decoded if tensors else samples.x, folder, stem="sample")
-
-
-def versions() -> dict[str, str]:
-    """The versions that decide what a seed gives."""
-    import torch
-
-    from sicore import __version__
-
-    return {
-        "sicore": __version__,
-        "torch": str(torch.__version__),
-        "python": platform.python_version(),
-    }
 
 
 def _remove_earlier(folder: Path) -> None:
