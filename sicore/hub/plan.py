@@ -61,7 +61,7 @@ class Plan:
         if prediction.interpolant.two_sided:
             raise InputError("this model's path is two-sided: it starts from samples, not noise")
         path = cast("OneSided", prediction.interpolant)
-        x = path.prior(noise, space, like.dtype)
+        x = path.prior(noise, space, like.dtype, self.times[0])
         dynamics = PathDynamics(prediction, self.epsilon, condition)
         if dynamics.informed(float(self.times[-1])):
             return solve(dynamics, x, self.times, self.solver, noise, callbacks, space)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
 from sicore.config import Component
+from sicore.config.component import parameters_model
 from sicore.exact import ExactPath, GaussianMixture
 from sicore.interpolants import Interpolant
-from sicore.plugins import get_registry
+from sicore.plugins import get_registry, loaded
 from sicore.states import Noise
+from sicore.testing import install_plugin
 
 
 def _own(group: str) -> list[str]:
@@ -79,3 +83,74 @@ def exact(mixture):
         return ExactPath(path, mixture(dimension, components), source)
 
     return making
+
+
+TOY = """
+import os
+import signal
+
+import torch
+
+from sicore.hub import Categorical, Domain
+from sicore.plugins import hookimpl
+from sicore.states import TensorSpace
+
+
+class Plane(Domain):
+    name = "toy"
+
+    def __init__(self, scale: float = 1.0):
+        self.scale, self.space = scale, TensorSpace((1, 2, 2))
+        self.conditions = {"class": Categorical(3, ("Bag", "Coat", "Sandal"))}
+
+    def encode(self, items):
+        return items / self.scale
+
+    def decode(self, x):
+        return x * self.scale
+
+
+class Points:
+    title, licence, source = "Points", "CC0", "drawn by the tests"
+    calls = 0
+
+    def __init__(self, n: int = 50):
+        self.x = 2 * torch.randn(n, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+        self.seen, Points.calls = [], 0
+
+    def __len__(self):
+        return len(self.x)
+
+    def batch(self, indices):
+        Points.calls += 1
+        self.seen.append(indices)
+        if Points.calls == int(os.environ.get("TOY_KILL", 0)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        x = self.x[indices]
+        if Points.calls >= int(os.environ.get("TOY_NAN", 10**9)):
+            x = x * float("nan")
+        return x, {"class": indices % 3}
+
+    def domain_config(self):
+        return {"scale": 2.0}
+
+
+@hookimpl
+def sicore_register(registry):
+    registry.add("domain", "toy", "fake_toy:Plane", "pictures of four numbers")
+    registry.add("dataset", "toy/points", "fake_toy:Points", "fifty of them")
+"""
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """Install a plugin with a domain of 2 × 2 pictures; its folder, for ``PYTHONPATH``."""
+    folder = tmp_path / "plugin"
+    install_plugin(folder, "toy", TOY)
+    monkeypatch.syspath_prepend(str(folder))
+    for cached in (loaded, parameters_model):
+        cached.cache_clear()
+    yield folder
+    for cached in (loaded, parameters_model):
+        cached.cache_clear()
+    sys.modules.pop("fake_toy", None)

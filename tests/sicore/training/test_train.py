@@ -1,0 +1,271 @@
+"""Training: resumed bit by bit, stopped cleanly, never written over."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import sicore
+from sicore.config import dump_config
+from sicore.errors import InputError
+from sicore.hub import load
+from sicore.training import checkpoint, train
+from sicore.training.trainer import _Run
+
+RUN = """
+import sys
+from pathlib import Path
+from sicore.config import load_config
+from sicore.training import train
+train(load_config(sys.argv[1]), Path(sys.argv[2]), device="cpu", progress=False)
+"""
+
+
+def started(config, folder, tmp_path, plugin, **environment):
+    """A training in a process of its own."""
+    path = tmp_path / "config.yaml"
+    path.write_text(dump_config(config))
+    env = {**os.environ, "PYTHONPATH": str(plugin), "OMP_NUM_THREADS": "1", **environment}
+    command = [sys.executable, "-c", RUN, str(path), str(folder)]
+    return subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+
+
+def quiet(config, folder, **options):
+    return train(config, folder, device="cpu", progress=False, **options)
+
+
+def metrics(folder):
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def same_tensors(a, b):
+    first, second = load_file(a), load_file(b)
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), f"{a.name}: {name} differs"
+
+
+@pytest.fixture
+def whole(configured, tmp_path):
+    """An uninterrupted training."""
+    return quiet(configured(), tmp_path / "whole")
+
+
+def test_a_killed_training_goes_on_bit_by_bit(configured, whole, toy, tmp_path):
+    folder = tmp_path / "killed"
+    process = started(configured(), folder, tmp_path, toy, TOY_KILL="25")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == -9, err
+    assert [p.name for p in checkpoint.checkpoints(folder)] == ["checkpoint-20"]
+    assert not (folder / "model.safetensors").exists()
+    quiet(configured(), folder, resume=True)
+    for name in ("network", "ema", "optimizer"):
+        path = f"checkpoint-30/{name}.safetensors"
+        same_tensors(folder / path, whole / path)
+    same_tensors(folder / "model.safetensors", whole / "model.safetensors")
+    steps = [entry["step"] for entry in metrics(folder)]
+    assert steps == list(range(1, 31))
+    for entry, other in zip(metrics(folder), metrics(whole), strict=True):
+        assert entry["loss"] == other["loss"] and entry["learning_rate"] == other["learning_rate"]
+
+
+def test_what_a_kill_may_leave_behind_is_cleaned_up(configured, whole, tmp_path):
+    """A partial checkpoint, a cut line in the log, entries past the checkpoint."""
+    folder = tmp_path / "left"
+    quiet(configured(), folder)
+    (folder / "checkpoint-30").rename(folder / "checkpoint-40")  # pretend to be on the way
+    progress = json.loads((folder / "checkpoint-40/progress.json").read_text())
+    (folder / "checkpoint-40/progress.json").write_text(json.dumps(progress))
+    partial = folder / ".checkpoint-30"
+    partial.mkdir()
+    (partial / "network.safetensors").write_bytes(b"half")
+    with (folder / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 33, "loss": 1}\n{"step": 3')
+    quiet(configured(), folder, resume=True)
+    assert [entry["step"] for entry in metrics(folder)] == list(range(1, 31))
+    same_tensors(folder / "model.safetensors", whole / "model.safetensors")
+
+
+def test_a_checkpoint_appears_whole_or_not_at_all(configured, tmp_path, monkeypatch):
+    folder, written = tmp_path / "model", []
+    genuine = checkpoint.write_json
+
+    def failing(path, content):
+        written.append(path)
+        if len(written) == 2:
+            raise OSError("disk full")
+        genuine(path, content)
+
+    monkeypatch.setattr(checkpoint, "write_json", failing)
+    with pytest.raises(OSError, match="disk full"):
+        quiet(configured(), folder)
+    assert [p.name for p in checkpoint.checkpoints(folder)] == ["checkpoint-10"]
+    for name in ("network", "ema", "optimizer"):
+        load_file(folder / f"checkpoint-10/{name}.safetensors")
+    monkeypatch.undo()
+
+
+def test_resuming_a_finished_training_changes_nothing(configured, whole):
+    before = (whole / "model.safetensors").read_bytes()
+    quiet(configured(), whole, resume=True)
+    assert (whole / "model.safetensors").read_bytes() == before
+    assert [entry["step"] for entry in metrics(whole)] == list(range(1, 31))
+
+
+def test_resume_without_a_checkpoint_starts_anew(configured, whole, tmp_path):
+    quiet(configured(), tmp_path / "new", resume=True)
+    same_tensors(tmp_path / "new/model.safetensors", whole / "model.safetensors")
+
+
+def test_another_configuration_is_refused(configured, whole):
+    with pytest.raises(InputError, match="was made with another configuration"):
+        quiet(configured(learning_rate=0.5), whole, resume=True)
+
+
+def test_an_existing_model_is_not_written_over(configured, whole):
+    before = (whole / "model.safetensors").read_bytes()
+    with pytest.raises(InputError, match=re.escape(f"'{whole}' exists")):
+        quiet(configured(), whole)
+    assert (whole / "model.safetensors").read_bytes() == before
+    quiet(configured(seed=1), whole, overwrite=True)
+    assert (whole / "model.safetensors").read_bytes() != before
+
+
+def test_the_seed_decides_everything(configured, whole, tmp_path):
+    quiet(configured(), tmp_path / "same")
+    same_tensors(tmp_path / "same/model.safetensors", whole / "model.safetensors")
+    quiet(configured(seed=1), tmp_path / "other")
+    first, second = (load_file(f / "model.safetensors") for f in (whole, tmp_path / "other"))
+    assert not all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_loss_falls(configured, tmp_path):
+    quiet(configured(steps=300, batch_size=50, checkpoint_every=300), tmp_path / "model")
+    losses = [entry["loss"] for entry in metrics(tmp_path / "model")]
+    assert sum(losses[-50:]) < 0.8 * sum(losses[:50])
+
+
+@pytest.mark.parametrize(("log_every", "at"), [(1, 15), (7, 19), (100, 19), (100, 11)])
+def test_a_loss_that_is_not_finite_stops_and_keeps_good_checkpoints(
+    configured, tmp_path, monkeypatch, log_every, at
+):
+    """Also when the log does not look at the step where it happens, and a checkpoint is due."""
+    monkeypatch.setenv("TOY_NAN", str(at))
+    folder = tmp_path / "model"
+    with pytest.raises(InputError, match=r"training: the loss is nan at step \d+"):
+        quiet(configured(log_every=log_every), folder)
+    (kept,) = checkpoint.checkpoints(folder)
+    assert kept.name == "checkpoint-10"
+    for name in ("network", "ema"):
+        tensors = load_file(kept / f"{name}.safetensors")
+        assert all(bool(tensor.isfinite().all()) for tensor in tensors.values())
+    assert not (folder / "model.safetensors").exists()
+    assert all(entry["loss"] == entry["loss"] for entry in metrics(folder))
+
+
+def test_the_folder_is_a_model(configured, whole):
+    model = load(whole)
+    assert model.domain.scale == 2.0  # filled in from the data
+    assert model.metrics["training"] == {"steps": 30}
+    card = (whole / "README.md").read_text()
+    for text in ("toy/points", "Points", "CC0", "drawn by the tests", "30 steps of 8"):
+        assert text in card
+    same = load_file(whole / "checkpoint-30/ema.safetensors")
+    for name, tensor in model.network.state_dict().items():
+        assert torch.equal(tensor, same[name])
+    assert sicore.train is train
+
+
+def test_nothing_but_the_model_is_left(whole):
+    expected = {"README.md", "checkpoint-30", "config.yaml", "metrics.json", "metrics.jsonl"}
+    assert {p.name for p in whole.iterdir()} == {*expected, "model.safetensors"}
+
+
+def test_metrics_hold_what_is_needed(whole, configured):
+    entries, settings = metrics(whole), configured().training
+    assert set(entries[0]) == {"step", "loss", "grad_norm", "learning_rate", "seconds"}
+    warm = [settings.learning_rate * min(1, (i + 1) / 5) for i in range(30)]
+    wave = torch.cos(torch.arange(30, dtype=torch.float64) * torch.pi / 30)
+    expected = [w * 0.5 * (1 + float(c)) for w, c in zip(warm, wave, strict=True)]
+    assert [e["learning_rate"] for e in entries] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_constant_schedule(configured, tmp_path):
+    quiet(configured(schedule="constant", warmup_steps=0, steps=3), tmp_path / "model")
+    assert [e["learning_rate"] for e in metrics(tmp_path / "model")] == [1e-2] * 3
+
+
+def slices(config, world, step, tmp_path):
+    """What each process of a world of processes gets of one step."""
+    dataset = config.data.build()
+    domain = config.domain.filled(dataset.domain_config()).build()
+    for rank in range(world):
+        accelerator = SimpleNamespace(device="cpu", process_index=rank, num_processes=world)
+        run = object.__new__(_Run)
+        run.settings, run.dataset, run.accelerator = config.training, dataset, accelerator
+        run.parts = SimpleNamespace(domain=domain)
+        yield run._batch(step)
+
+
+@pytest.mark.parametrize("world", [2, 3, 8])
+def test_processes_share_the_global_batch(configured, tmp_path, world):
+    """Data, conditions and streams: the slices together are the batch of one process."""
+    config = configured(batch_size=8)
+    ((x, condition, noise),) = slices(config, 1, 4, tmp_path)
+    parts = list(slices(config, world, 4, tmp_path))
+    assert torch.equal(torch.cat([p[0] for p in parts]), x)
+    assert torch.equal(torch.cat([p[1]["class"] for p in parts]), condition["class"])
+    assert torch.equal(torch.cat([p[2].index for p in parts]), noise.index)
+    drawn = torch.cat([p[2].normal((2,)) for p in parts])
+    assert torch.equal(drawn, noise.normal((2,)))
+
+
+def test_no_stream_is_used_twice(configured, tmp_path):
+    config = configured(batch_size=8)
+    numbers = [next(slices(config, 1, step, tmp_path))[2].index for step in range(5)]
+    assert len(torch.cat(numbers).unique()) == 40
+
+
+def test_two_processes_train_the_same_model(configured, whole, toy, tmp_path):
+    """Two real processes (gloo): the losses and the weights of one, up to rounding."""
+    folder = tmp_path / "two"
+    with __import__("socket").socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    shared |= {"ACCELERATE_USE_CPU": "true", "LOCAL_WORLD_SIZE": "2"}
+    processes = [
+        started(configured(), folder, tmp_path, toy, RANK=rank, LOCAL_RANK=rank, **shared)
+        for rank in ("0", "1")
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], errors
+    losses = [entry["loss"] for entry in metrics(folder)]
+    assert losses == pytest.approx([entry["loss"] for entry in metrics(whole)], rel=1e-4)
+    assert [entry["step"] for entry in metrics(folder)] == list(range(1, 31))
+    first, second = load_file(folder / "model.safetensors"), load_file(whole / "model.safetensors")
+    for name, tensor in first.items():
+        torch.testing.assert_close(tensor, second[name], rtol=1e-3, atol=1e-4)
+
+
+def test_settings_that_this_machine_cannot_do_are_refused(configured, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(InputError, match="device 'cuda': this torch sees no GPU"):
+        train(configured(), tmp_path / "model", device="cuda", progress=False)
+    with pytest.raises(InputError, match=r"training\.precision: fp16 needs a GPU"):
+        quiet(configured(precision="fp16"), tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize("setting", [{"precision": "bf16"}, {"channels_last": True}])
+def test_other_settings_train_too(configured, tmp_path, setting):
+    folder = quiet(configured(steps=5, **setting), tmp_path / "model")
+    assert all(t.isfinite().all() for t in load_file(folder / "model.safetensors").values())
+    assert all(t.dtype == torch.float32 for t in load_file(folder / "model.safetensors").values())
