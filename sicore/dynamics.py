@@ -22,7 +22,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from sicore.errors import ConversionError, InputError
+from sicore.errors import InputError
 from sicore.interpolants import Interpolant
 from sicore.predictions import Combination, Condition, Prediction, Row, combination
 from sicore.states import State
@@ -133,19 +133,6 @@ class PathDynamics:
         made = combination(self.interpolant, here, self.prediction.kind, wanted, "the step")
         value = self.prediction(t, x, self.condition)
         return made.apply(x, self.prediction.kind.parts(value))
-
-    def informed(self, t: float) -> bool:
-        """Whether the prediction has a say in the drift at t.
-
-        Where γ vanishes a noise or data prediction has none: the drift is then undetermined, or
-        is the limit for smooth densities, which data on thin sets do not follow. A step that ends
-        at such a time should be ``solvers.DDIM``.
-        """
-        try:
-            split = self.split(torch.tensor(t, dtype=torch.float64))
-        except ConversionError:
-            return False
-        return any(bool(mu != 0) for mu in split.of_value)
 
 
 def constant(value: float) -> Epsilon:

@@ -106,10 +106,12 @@ def pickle_loads(tree: ast.AST) -> Iterator[str]:
             yield f"{name}(allow_pickle=…)"
 
 
-def test_no_file_loads_a_pickle() -> None:
+def test_no_program_loads_a_pickle() -> None:
+    """Tests may: an evil pickle that is refused is shown to be one by loading it."""
+    programs = [path for path in sources() if path.relative_to(ROOT).parts[0] != "tests"]
     found = {
         str(path.relative_to(ROOT)): calls
-        for path in sources()
+        for path in programs
         if (calls := list(pickle_loads(ast.parse(path.read_text(encoding="utf-8")))))
     }
     assert not found

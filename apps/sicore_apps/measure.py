@@ -19,7 +19,7 @@ from sicore.evaluation import coverage, psnr
 from sicore.hub import Model
 from sicore.inverse import Operator
 from sicore_apps.degradation import degrade, hole, make_operator, noise_std
-from sicore_apps.task import Task
+from sicore_apps.task import Task, default
 from sicore_images.domain import Images
 
 LEVEL = 0.9
@@ -105,7 +105,7 @@ def _decibels(truth: Tensor, estimate: Tensor) -> float:
 @click.argument("model")
 @click.option("-n", "--pictures", default=32, show_default=True)
 @click.option("--samples", default=16, show_default=True)
-@click.option("--method", default="pigdm", show_default=True)
+@click.option("--method", default=default("method"), show_default=True)
 @click.option("--solver", help="The model's own by default.")
 @click.option("--steps", type=int, help="The model's own by default.")
 @click.option("--epsilon", type=float, help="Noise of an SDE solver.")

@@ -100,8 +100,8 @@ def command(folder: Path, overwrite: bool, device: str | None, **options: Any) -
     FOLDER gets the samples, a contact sheet of them, their mean, their standard deviation at each
     pixel, and a page, index.html, that shows them all.
 
-    An SDE solver with some noise (--solver euler-maruyama --steps 80 --epsilon 4) forgets early
-    errors of the guidance, and often gives better samples than the model's own ODE solver.
+    --method mmps asks the network which pixels move together, and fits the samples to the input
+    accordingly; pigdm is simpler, replacement is the fastest, and both are less exact.
     """
     check_output(folder, overwrite)
     import sicore

@@ -27,8 +27,7 @@ class Task:
         method: how the measurement guides the sampler.
         solver: by name; the model's when None.
         steps: of the solver; the model's when None.
-        epsilon: of an SDE solver: how much noise is stirred in, in units of the path's own;
-            more of it forgets early errors of the guidance better, and takes more steps.
+        epsilon: of an SDE solver: how much noise is stirred in, in units of the path's own.
         label: the class of the picture, name or number; None when it is not known.
         seed: of the samples, and of the noise that is added when degrading.
     """
@@ -43,7 +42,7 @@ class Task:
     degrade: bool = False
     resize: bool = False
     samples: int = 16
-    method: str = "pigdm"
+    method: str = "mmps"
     solver: str | None = None
     steps: int | None = None
     epsilon: float | None = None

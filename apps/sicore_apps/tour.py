@@ -22,8 +22,6 @@ from sicore_apps.task import Task
 from sicore_images.data.sample import SAMPLES
 from sicore_images.domain import as_pictures
 
-# Guidance by a measurement errs early on the path; the noise of an SDE makes it forget.
-STIRRED: dict[str, Any] = {"solver": "euler-maruyama", "steps": 80, "epsilon": 4.0}
 PER_CLASS = 8
 GUIDANCE = 2.0
 
@@ -66,7 +64,7 @@ def tour(model: Model, name: str, *, folder: Path, staging: Path, seed: int) -> 
     """
     classes = model.domain.conditions["class"].names
     tasks = [_task(task, name, folder, staging, seed) for _, _, task in PANELS]
-    steps = len(classes) * model.config.sampling.steps + len(tasks) * STIRRED["steps"]
+    steps = (len(classes) + len(tasks)) * model.config.sampling.steps
     with progress_bar("demo", steps) as bar:
 
         def advance(info: Any) -> None:
@@ -92,7 +90,7 @@ def _task(task: Task, name: str, folder: Path, staging: Path, seed: int) -> tupl
     relative = Path("pictures") / task.input
     (staging / "pictures").mkdir(exist_ok=True)
     copyfile(SAMPLES / task.input, staging / relative)
-    told = replace(task, model=name, input=folder / relative, seed=seed, **STIRRED)
+    told = replace(task, model=name, input=folder / relative, seed=seed)
     return told, replace(told, input=staging / relative)
 
 

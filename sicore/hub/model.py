@@ -142,7 +142,7 @@ class Model:
         *,
         samples: int = 16,
         noise_std: float = 0.0,
-        method: str | Method = "pigdm",
+        method: str | Method = "mmps",
         condition: ConditionLike = None,
         solver: str | Solver | None = None,
         steps: int | None = None,
@@ -161,7 +161,7 @@ class Model:
             operator: A.
             samples: how many for each measurement; they come out in a row.
             noise_std: the standard deviation of the measurement's noise, in units of the state.
-            method: a registered name (``pigdm``, ``replacement``) or an object.
+            method: a registered name (``mmps``, ``pigdm``, ``replacement``) or an object.
             condition: as in ``sample``, one value for all.
             solver: as in ``sample``, like all that follow.
 

@@ -44,8 +44,9 @@ class Plan:
     ) -> Solution:
         """Draw one batch.
 
-        Where the prediction has no say at the last time (see ``PathDynamics.informed``) the last
-        step is DDIM's, which returns ``E[x1|x_t]``.
+        A solver that does not land (see ``Solver.lands``) leaves the last step to DDIM's, which
+        returns ``E[x1|x_t]``: at γ = 0 the drift is its limit for smooth densities, which real
+        data, on thin sets, do not follow, and noise that is added last is never removed.
 
         Args:
             prediction: with guidance or measurement, as they are wanted.
@@ -63,7 +64,7 @@ class Plan:
         path = cast("OneSided", prediction.interpolant)
         x = path.prior(noise, space, like.dtype, self.times[0])
         dynamics = PathDynamics(prediction, self.epsilon, condition)
-        if dynamics.informed(float(self.times[-1])):
+        if self.solver.lands or float(path.at(self.times[-1]).gamma) > 0:
             return solve(dynamics, x, self.times, self.solver, noise, callbacks, space)
         nfe = 0
         if len(self.times) > 2:

@@ -8,12 +8,22 @@ from sicore.inverse.operators import (
     LinearFunction,
     Operator,
 )
-from sicore.inverse.posterior import Measurement, Method, PiGDM, PiGDMPrediction
+from sicore.inverse.posterior import (
+    MMPS,
+    CovarianceModel,
+    Measurement,
+    Method,
+    PiGDM,
+    PosteriorPrediction,
+    Uncertainty,
+)
 from sicore.inverse.replacement import Replacement, ReplacementCallback
 
 __all__ = [
+    "MMPS",
     "Blur",
     "Composition",
+    "CovarianceModel",
     "Downsample",
     "Inpaint",
     "LinearFunction",
@@ -21,7 +31,8 @@ __all__ = [
     "Method",
     "Operator",
     "PiGDM",
-    "PiGDMPrediction",
+    "PosteriorPrediction",
     "Replacement",
     "ReplacementCallback",
+    "Uncertainty",
 ]

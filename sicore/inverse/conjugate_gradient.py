@@ -1,6 +1,6 @@
 """Conjugate gradients for a batch of symmetric positive systems, each on its own.
 
-Source: Hestenes and Stiefel 1952.
+Source: Hestenes and Stiefel, "Methods of conjugate gradients for solving linear systems", 1952.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from sicore.states import expand
 
 
 def conjugate_gradient(
@@ -19,8 +21,9 @@ def conjugate_gradient(
 ) -> Tensor:
     """Solve ``H x = y`` for every sample.
 
-    A sample stops when its residual has fallen by ``tolerance``, and is then left alone, so that
-    its answer does not depend on the others in the batch.
+    A sample stops when its residual has fallen by ``tolerance``, or when H turns out not to be
+    positive along its direction; it is then left alone, so that its answer does not depend on the
+    others in the batch.
 
     Args:
         apply: ``H``, symmetric and positive semi-definite; y must lie in its range.
@@ -30,30 +33,25 @@ def conjugate_gradient(
     """
     limit = 10 * torch.finfo(y.dtype).eps if tolerance is None else tolerance
     x, residual, direction = torch.zeros_like(y), y, y
-    square = _square(residual)
+    square = _dot(residual, residual)
     goal = limit**2 * square
+    running = square > goal
     for _ in range(iterations):
-        active = square > goal
-        if not bool(active.any()):
+        if not bool(running.any()):
             break
         image = apply(direction)
-        alpha = torch.where(active, square / _positive((direction * image).flatten(1).sum(1)), 0)
-        x = x + _wide(alpha, y) * direction
-        residual = residual - _wide(alpha, y) * image
-        fresh = torch.where(active, _square(residual), square)
-        beta = torch.where(active, fresh / _positive(square), 0)
-        direction = torch.where(_wide(active, y), residual + _wide(beta, y) * direction, direction)
+        curvature = _dot(direction, image)
+        running = running & (curvature > 0)
+        alpha = torch.where(running, square / torch.where(running, curvature, 1), 0)
+        x = x + expand(alpha, y) * direction
+        residual = residual - expand(alpha, y) * image
+        fresh = _dot(residual, residual)
+        beta = torch.where(running, fresh / torch.where(running, square, 1), 0)
+        direction = residual + expand(beta, y) * direction
         square = fresh
+        running = running & (square > goal)
     return x
 
 
-def _square(v: Tensor) -> Tensor:
-    return v.flatten(1).square().sum(1)
-
-
-def _wide(v: Tensor, like: Tensor) -> Tensor:
-    return v.reshape(-1, *(1,) * (like.ndim - 1))
-
-
-def _positive(v: Tensor) -> Tensor:
-    return torch.where(v == 0, 1, v)
+def _dot(u: Tensor, v: Tensor) -> Tensor:
+    return (u * v).flatten(1).sum(1)

@@ -71,6 +71,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "method": {
         "pigdm": ("sicore.inverse:PiGDM", "pseudoinverse guidance"),
+        "mmps": ("sicore.inverse:MMPS", "moment matching with the true covariance"),
         "replacement": (
             "sicore.inverse:Replacement",
             "overwrite what was measured after every step; no gradients",

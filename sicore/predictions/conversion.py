@@ -17,7 +17,7 @@ from torch import Tensor
 from sicore.errors import ConversionError
 from sicore.interpolants import Interpolant, Point
 from sicore.predictions.kinds import Kind, Row, Value, state_row
-from sicore.states import State, combine, scale
+from sicore.states import State, combine
 
 
 class Combination(NamedTuple):
@@ -75,12 +75,12 @@ def convert(
         ConversionError: if it is not determined at t, such as the score from the data
             prediction at t = 1, or anything else from the velocity alone of a two-sided path.
     """
+    parts = kind.parts(value)
+    if to is kind and len(parts) == 1:
+        return parts[0]
     p = interpolant.at(t)
     (wanted,) = to.rows(p)
     made = combination(interpolant, p, kind, wanted, f"the {to.name}")
-    parts = kind.parts(value)
-    if len(parts) == 1 and to.name == kind.name:
-        return scale(1.0, parts[0])
     return made.apply(x, parts)
 
 
@@ -121,16 +121,18 @@ def _from_single(
 ) -> tuple[Combination, Tensor]:
     r, p, q = ([each[i] for i in columns] for each in (wanted, state, row))
     zero = torch.zeros_like(r[0])
-    mu, along_value = _parallel(r, q)
+    mu, along_value = _parallel(list(wanted), list(row))
     lam, along_state = _parallel(r, p)
     of_state, of_value = torch.where(along_value, zero, lam), torch.where(along_value, mu, zero)
-    determined = along_value | along_state
+    determined = along_state
     if len(columns) == 2:
         lam, mu, regular = _cramer(r, p, q)
         solved = regular & ~along_value
         of_state, of_value = torch.where(solved, lam, of_state), torch.where(solved, mu, of_value)
         determined = determined | regular
-    return Combination(of_state, (of_value,)), determined
+    for absent in set(range(len(wanted))) - set(columns):  # nothing is known of what is not there
+        determined = determined & (wanted[absent] == 0)
+    return Combination(of_state, (of_value,)), determined | along_value
 
 
 def _from_pair(wanted: Row, state: Row, rows: tuple[Row, ...]) -> tuple[Combination, Tensor]:

@@ -7,9 +7,7 @@ and everything that it shows is escaped.
 from __future__ import annotations
 
 import base64
-import os
 import struct
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +16,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from sicore.errors import InputError
+from sicore.files import write_text
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -115,13 +114,7 @@ class Page:
         """
         if path.exists() and not overwrite:
             raise InputError(f"{path} exists: add --overwrite to replace it")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, delete=False
-        ) as handle:
-            handle.write(self.render())
-        os.chmod(handle.name, 0o644)
-        os.replace(handle.name, path)
+        write_text(path, self.render())
         return path
 
 

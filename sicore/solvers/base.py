@@ -20,11 +20,14 @@ class Solver(Protocol):
         order: of the global error; the weak order for an SDE solver.
         evaluations: drifts for each step.
         stochastic: whether it integrates SDEs; ODE solvers refuse them, and the reverse.
+        lands: whether it may take the last step to a time where γ = 0, without noise left over:
+            it evaluates no drift there, and adds no noise on the way.
     """
 
     order: ClassVar[int]
     evaluations: ClassVar[int]
     stochastic: ClassVar[bool]
+    lands: ClassVar[bool]
 
     def step(
         self, dynamics: Dynamics, t: Tensor, s: Tensor, x: State, carry: Carry, noise: Noise

@@ -25,6 +25,7 @@ class DDIM:
     order: ClassVar[int] = 1
     evaluations: ClassVar[int] = 1
     stochastic: ClassVar[bool] = False
+    lands: ClassVar[bool] = True
 
     def step(
         self, dynamics: Dynamics, t: Tensor, s: Tensor, x: State, carry: Carry, noise: Noise

@@ -32,6 +32,7 @@ class RungeKutta:
     order: ClassVar[int]
     evaluations: ClassVar[int]
     stochastic: ClassVar[bool] = False
+    lands: ClassVar[bool]
 
     def step(
         self, dynamics: Dynamics, t: Tensor, s: Tensor, x: State, carry: Carry, noise: Noise
@@ -56,21 +57,21 @@ class Euler(RungeKutta):
     """Euler's method: order 1, one call a step."""
 
     tableau = Tableau(a=((),), b=(1.0,), c=(0.0,))
-    order, evaluations = 1, 1
+    order, evaluations, lands = 1, 1, True
 
 
 class Midpoint(RungeKutta):
     """The explicit midpoint rule: order 2, two calls a step, never looks at the end of a step."""
 
     tableau = Tableau(a=((), (0.5,)), b=(0.0, 1.0), c=(0.0, 0.5))
-    order, evaluations = 2, 2
+    order, evaluations, lands = 2, 2, True
 
 
 class Heun(RungeKutta):
     """Heun's method, the explicit trapezoidal rule: order 2, two calls a step."""
 
     tableau = Tableau(a=((), (1.0,)), b=(0.5, 0.5), c=(0.0, 1.0))
-    order, evaluations = 2, 2
+    order, evaluations, lands = 2, 2, False
 
 
 class RK4(RungeKutta):
@@ -81,4 +82,4 @@ class RK4(RungeKutta):
         b=(1 / 6, 1 / 3, 1 / 3, 1 / 6),
         c=(0.0, 0.5, 0.5, 1.0),
     )
-    order, evaluations = 4, 4
+    order, evaluations, lands = 4, 4, False

@@ -22,6 +22,7 @@ class EulerMaruyama:
     order: ClassVar[int] = 1
     evaluations: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
+    lands: ClassVar[bool] = False
 
     def step(
         self, dynamics: Dynamics, t: Tensor, s: Tensor, x: State, carry: Carry, noise: Noise
@@ -45,6 +46,7 @@ class StochasticHeun:
     order: ClassVar[int] = 2
     evaluations: ClassVar[int] = 2
     stochastic: ClassVar[bool] = True
+    lands: ClassVar[bool] = False
 
     def step(
         self, dynamics: Dynamics, t: Tensor, s: Tensor, x: State, carry: Carry, noise: Noise

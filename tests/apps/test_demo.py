@@ -15,9 +15,7 @@ def demo(model_folder, tmp_path_factory):
     from sicore.cli.root import run
 
     folder = tmp_path_factory.mktemp("demo") / "demo"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(tour.STIRRED, "steps", 3)
-        assert run(["demo", "--model", str(model_folder), "-o", str(folder)]) == 0
+    assert run(["demo", "--model", str(model_folder), "-o", str(folder)]) == 0
     return folder
 
 
@@ -70,8 +68,7 @@ def test_the_command_of_the_samples_is_true(demo, sicore, tmp_path):
     assert figure.uri in (demo / "index.html").read_text()
 
 
-def test_it_says_where_the_page_is(model_folder, tmp_path, sicore, monkeypatch):
-    monkeypatch.setitem(tour.STIRRED, "steps", 1)
+def test_it_says_where_the_page_is(model_folder, tmp_path, sicore):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "mine.txt").write_text("precious")
     status, _, errors = sicore("demo", "--model", model_folder, "-o", tmp_path / "d")

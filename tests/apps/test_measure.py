@@ -28,7 +28,7 @@ def test_a_training_picture_is_its_own_neighbour(model_folder):
     got = measure(model, task, train[:5], train)
     assert got["nearest_training_pictures"]["psnr_sample"] == float("inf")
     assert got["model"]["psnr_mean"] < 30
-    assert got["nfe"] == 2
+    assert got["nfe"] == 1
 
 
 def test_figures_of_the_command(model_folder, tmp_path):

@@ -4,8 +4,9 @@ import torch
 from PIL import Image
 
 from sicore.errors import InputError, UnknownName
+from sicore.files import write_atomically
 from sicore_images.domain import Images
-from sicore_images.pictures import read_picture, to_pillow, write_picture, write_whole
+from sicore_images.pictures import read_picture, to_pillow, write_picture
 
 
 def test_states_are_standardised(domain, clothes):
@@ -168,7 +169,7 @@ def test_a_failed_write_leaves_nothing(tmp_path):
     write_picture(to_pillow(np.zeros((1, 2, 2))), tmp_path / "p.png")
     before = (tmp_path / "p.png").read_bytes()
     with pytest.raises(RuntimeError):
-        write_whole(tmp_path / "p.png", fail)
+        write_atomically(tmp_path / "p.png", fail)
     assert [p.name for p in tmp_path.iterdir()] == ["p.png"]
     assert (tmp_path / "p.png").read_bytes() == before
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sicore.errors import InputError
+from sicore.files import write_atomically
 
 SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
@@ -72,19 +70,5 @@ def to_pillow(picture: np.ndarray) -> Image.Image:
 
 def write_picture(picture: Image.Image, path: Path) -> Path:
     """Write a PNG whole or not at all."""
-    return write_whole(path, lambda scratch: picture.save(scratch, format="PNG", optimize=True))
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
-    """Call ``write`` on a temporary neighbour of ``path``, then give it its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, suffix=path.suffix)
-    os.close(handle)
-    try:
-        write(Path(scratch))
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
-    except BaseException:
-        Path(scratch).unlink(missing_ok=True)
-        raise
+    write_atomically(path, lambda scratch: picture.save(scratch, format="PNG", optimize=True))
     return path

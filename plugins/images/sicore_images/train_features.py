@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from sicore.errors import InputError
+from sicore.files import write_atomically
 from sicore_images.data.fashion_mnist import FashionMNIST
 from sicore_images.features import WEIGHTS, FeatureNetwork
-from sicore_images.pictures import write_whole
 
 
 @click.command()
@@ -49,7 +49,7 @@ def main(output: Path, epochs: int, batch_size: int, seed: int, overwrite: bool)
         "test_accuracy": right,
         "recipe": f"python -m sicore_images.train_features --epochs {epochs} --seed {seed}",
     }
-    write_whole(output, lambda scratch: save_file(state, scratch, {"card": json.dumps(card)}))
+    write_atomically(output, lambda scratch: save_file(state, scratch, {"card": json.dumps(card)}))
     click.echo(f"{output}: test accuracy {right:.2%}, {card['parameters']:,} parameters")
 
 

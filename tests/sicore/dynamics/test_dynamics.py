@@ -5,7 +5,7 @@ import torch
 
 from sicore.dynamics import PathDynamics, constant, proportional
 from sicore.errors import ConversionError, InputError
-from sicore.interpolants import EDM, VP, Linear, NoGamma, Trigonometric, TwoSidedLinear
+from sicore.interpolants import VP, Linear, NoGamma, Trigonometric, TwoSidedLinear
 from sicore.predictions import (
     DATA,
     NOISE,
@@ -134,26 +134,6 @@ def test_transfer_into_the_data_is_the_denoiser(one_sided, exact):
     x = law.marginal(0.3).sample(Noise.of(0, 5))
     made = PathDynamics(law.prediction(NOISE)).transfer(time(0.3), time(1.0), x)
     torch.testing.assert_close(made, law.denoiser(0.3, x), rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("path", "kind", "informed"),
-    [
-        (Linear(), VELOCITY, True),
-        (Linear(), NOISE, False),
-        (VP(), VELOCITY, True),
-        (VP(), NOISE, False),
-        (VP(), DATA, False),
-        (EDM(), DATA, False),
-        (EDM(), NOISE, False),
-    ],
-    ids=lambda value: getattr(value, "name", type(value).__name__),
-)
-def test_whether_a_prediction_has_a_say_at_the_data(path, kind, informed):
-    """Where the drift at t = 1 comes from the state alone, or from nowhere, DDIM should end."""
-    prediction = FunctionPrediction(lambda t, x: x, path, kind)
-    assert PathDynamics(prediction).informed(1.0) is informed
-    assert PathDynamics(prediction).informed(0.5)
 
 
 @pytest.mark.parametrize("value", [-1.0, float("nan")])

@@ -18,15 +18,17 @@ from sicore.states import Noise, TensorSpace
 METHODS = pytest.mark.parametrize("method", [PiGDM(), Replacement()], ids=["pigdm", "replacement"])
 
 
-def posterior_samples(law, method, matrix, y, noise_std, index, steps=50, solver=None, kind=VELOCITY):
+def posterior_samples(
+    law, method, matrix, y, noise_std, index, steps=50, solver=None, kind=VELOCITY
+):
     """Samples of the posterior by a method; every sample has the same measurement."""
     path, noise = law.interpolant, Noise(0, index)
     operator = LinearFunction(lambda x: x @ matrix.T, (law.target.dimension,))
     measurement = Measurement(operator, y.expand(len(index), -1), noise_std)
-    prediction, callbacks = method.attach(law.prediction(kind), measurement)
+    prediction, callbacks = method.attach(law.prediction(VELOCITY), measurement)
     x = path.prior(noise, TensorSpace((law.target.dimension,)), torch.float64)
-    times, solver = UniformGrid().times(steps, path), solver or Midpoint()
-    return solve(PathDynamics(prediction), x, times, solver, noise, callbacks)
+    times = UniformGrid().times(steps, path)
+    return solve(PathDynamics(prediction), x, times, Midpoint(), noise, callbacks)
 
 
 def standard(d):
@@ -38,7 +40,9 @@ def ring():
     """Eight modes on a circle, standardised."""
     angle = 2 * math.pi * torch.arange(8, dtype=torch.float64) / 8
     means = math.sqrt(2) * torch.stack((angle.cos(), angle.sin()), 1)
-    return GaussianMixture(torch.ones(8).double(), means, 0.02 * torch.eye(2).double().expand(8, 2, 2))
+    return GaussianMixture(
+        torch.ones(8).double(), means, 0.02 * torch.eye(2).double().expand(8, 2, 2)
+    )
 
 
 MATRIX = Noise.of(5, 2).normal((3,), torch.float64)
@@ -210,7 +214,7 @@ def test_trees_are_refused():
     prediction = FunctionPrediction(lambda t, x: x, Linear(), VELOCITY)
     measurement = Measurement(LinearFunction(lambda x: x, (2,)), torch.ones(1, 2))
     made, _ = PiGDM().attach(prediction, measurement)
-    with pytest.raises(InputError, match="pigdm: the operators act on tensors"):
+    with pytest.raises(InputError, match="posterior: the operators act on tensors"):
         made(torch.tensor(0.5), {"a": torch.ones(1, 2)})
 
 

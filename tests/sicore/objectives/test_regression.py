@@ -180,69 +180,55 @@ def test_the_loss_does_not_depend_on_the_batch(exact, antithetic):
         for first in range(0, 64, size):
             part = slice(first, first + size)
             given = {"class": condition["class"][part]}
-            parts.append(
-                objective.loss(Shifted(law, VELOCITY), x1[part], given, noise.take(part))
-            )
+            parts.append(objective.loss(Shifted(law, VELOCITY), x1[part], given, noise.take(part)))
         torch.testing.assert_close(torch.cat(parts), whole, rtol=1e-12, atol=1e-12)
 
 
-def test_trees_are_one_state(exact):
+def test_trees_are_one_state():
     """The loss of a tree is the mean over all its entries."""
-    law, noise = exact(Linear()), Noise.of(0, 5)
+    noise = Noise.of(0, 5)
     tree = {"a": torch.zeros(5, 2), "b": torch.zeros(5, 3)}
     silent = FunctionPrediction(lambda t, x: {k: 0 * v for k, v in x.items()}, Linear(), NOISE)
     z = noise.named("latent").normal_like(tree)
     made = Objective(Linear()).loss(silent, tree, None, noise)
     torch.testing.assert_close(made, torch.cat((z["a"], z["b"]), 1).square().mean(1))
-    assert law.interpolant == Linear()
 
 
-def dropped(share, n=N):
-    law_noise = Noise.of(0, n)
-    seen = []
+class Watched:
+    """A prediction that keeps the conditions that it is given."""
 
-    def watch(t, x, condition=None):
-        return 0 * x
+    interpolant, kind, calls = Linear(), NOISE, 1
 
-    prediction = FunctionPrediction(watch, Linear(), NOISE)
-    codes = torch.arange(n) % 10
+    def __init__(self):
+        self.seen = []
 
-    class Watched:
-        interpolant, kind, calls = prediction.interpolant, prediction.kind, 1
+    def __call__(self, t, x, condition=None):
+        self.seen.append(condition)
+        return x
 
-        def __call__(self, t, x, condition=None):
-            seen.append(condition)
-            return prediction(t, x)
 
+def conditions_after(share, **given):
+    watched, n = Watched(), len(next(iter(given.values())))
     objective = Objective(Linear(), condition_dropout=share)
-    objective.loss(Watched(), torch.zeros(n, 1), {"class": codes}, law_noise)
-    (condition,) = seen
-    kept = condition["class"] >= 0
-    assert torch.equal(condition["class"][kept], codes[kept])
-    return (~kept).float().mean()
+    objective.loss(watched, torch.zeros(n, 1), given, Noise.of(0, n))
+    return watched.seen[0]
 
 
-def test_conditions_are_dropped_at_their_share():
-    assert abs(dropped(0.2) - 0.2) < 4.5 * (0.2 * 0.8 / N) ** 0.5
-    assert dropped(0.0) == 0 and dropped(1.0) == 1
+@pytest.mark.parametrize("share", [0.0, 0.2, 1.0])
+def test_conditions_are_dropped_at_their_share(share):
+    codes = torch.arange(N) % 10
+    left = conditions_after(share, **{"class": codes})["class"]
+    kept = left >= 0
+    assert torch.equal(left[kept], codes[kept]) and bool((left[~kept] == -1).all())
+    error = (share * (1 - share) / N) ** 0.5
+    assert abs((~kept).double().mean() - share) <= 4.5 * error
 
 
 def test_several_conditions_are_dropped_together():
     """Guidance needs the model without any condition."""
-    seen = []
-
-    class Watched:
-        interpolant, kind, calls = Linear(), NOISE, 1
-
-        def __call__(self, t, x, condition=None):
-            seen.append(condition)
-            return x
-
-    given = {"a": torch.zeros(100, dtype=torch.int64), "b": torch.ones(100, dtype=torch.int64)}
-    objective = Objective(Linear(), condition_dropout=0.5)
-    objective.loss(Watched(), torch.zeros(100, 1), given, Noise.of(0, 100))
-    (condition,) = seen
-    assert torch.equal(condition["a"] < 0, condition["b"] < 0)
+    codes = torch.zeros(100, dtype=torch.int64)
+    left = conditions_after(0.5, a=codes, b=codes + 1)
+    assert torch.equal(left["a"] < 0, left["b"] < 0)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])

@@ -137,12 +137,14 @@ def test_every_pair_of_kinds(path, exact, undetermined, dimension):
 
 def test_undetermined_conversions_are_refused(path, exact, undetermined):
     x = torch.ones(2, 2, dtype=torch.float64)
-    for time in (0.0, 0.4, 1.0):
+    for time in (0, 0.4, 1):
         for kind in kinds(path):
             for to in SINGLE:
                 if (kind.name, to.name) not in undetermined(time):
                     continue
-                what = f"the {to.name} is not determined by a {kind.name} prediction at t = {time:g}"
+                what = (
+                    f"the {to.name} is not determined by a {kind.name} prediction at t = {time:g}"
+                )
                 with pytest.raises(ConversionError, match=what):
                     convert(path, time, x, Pair(x, x) if kind is PAIR else x, kind, to)
 

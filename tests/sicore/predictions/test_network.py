@@ -35,7 +35,7 @@ def test_the_network_sees_times_of_the_batch_in_its_dtype(dtype):
     condition = {"class": torch.tensor([1, 2, 3])}
     for t in (torch.tensor(0.3, dtype=torch.float64), torch.full((3,), 0.3).double()):
         prediction(t, torch.zeros(3, 2, dtype=dtype), condition)
-        x, times, given = network.calls[-1]
+        _, times, given = network.calls[-1]
         assert times.shape == (3,) and times.dtype == dtype and given is condition
         torch.testing.assert_close(times, torch.full((3,), 0.3, dtype=dtype))
     assert len(network.calls) == 2 and prediction.calls == 1

@@ -121,8 +121,7 @@ def test_steps_draw_independent_increments(exact):
     assert abs(correlation) < 5 / 2000**0.5
 
 
-def still(x, kind=VELOCITY):
-    return PathDynamics(FunctionPrediction(lambda t, x: scale(0.0, x), Linear(), kind))
+STILL = PathDynamics(FunctionPrediction(lambda t, x: scale(0.0, x), Linear(), VELOCITY))
 
 
 def test_callbacks_see_each_step_in_order_and_may_replace_the_state():
@@ -136,7 +135,7 @@ def test_callbacks_see_each_step_in_order_and_may_replace_the_state():
         seen.append(float(step.x[0]))  # sees what the first one made; None changes nothing
 
     x = torch.zeros(1, 1)
-    made = solve(still(x), x, torch.tensor([0.0, 0.25, 1.0]), Euler(), callbacks=(first, second))
+    made = solve(STILL, x, torch.tensor([0.0, 0.25, 1.0]), Euler(), callbacks=(first, second))
     assert seen == [(0, 2, 0.0, 0.25, 0.0), 1.0, (1, 2, 0.25, 1.0, 1.0), 2.0]
     assert made.x.tolist() == [[2.0]]
 
@@ -176,7 +175,10 @@ def test_symmetric_states_stay_symmetric_at_every_step(name):
 @EVERY
 def test_trees_are_integrated_leaf_by_leaf(name):
     path, solver, noise = Linear(), SOLVERS[name], Noise.of(0, 3)
-    tree = {"a": noise.normal((2,), torch.float64, "a"), "b": noise.normal((3,), torch.float64, "b")}
+    tree = {
+        "a": noise.normal((2,), torch.float64, "a"),
+        "b": noise.normal((3,), torch.float64, "b"),
+    }
     epsilon = proportional(1.0, path) if solver.stochastic else None
 
     def run(x):
@@ -189,7 +191,7 @@ def test_trees_are_integrated_leaf_by_leaf(name):
 
 
 @EVERY
-def test_the_dtype_of_the_state_is_kept(name, exact):
+def test_the_dtype_of_the_state_is_kept(name):
     path, solver, noise = Linear(), SOLVERS[name], Noise.of(0, 3)
     epsilon = proportional(1.0, path) if solver.stochastic else None
     dynamics = PathDynamics(FunctionPrediction(lambda t, x: -x, path, VELOCITY), epsilon)
@@ -209,7 +211,7 @@ def test_status_tells_each_sample():
 
 def test_the_solution_holds_its_grid():
     x = torch.zeros(1, 1)
-    made = solve(still(x), x, torch.tensor([0.0, 0.5, 1.0]), Euler())
+    made = solve(STILL, x, torch.tensor([0.0, 0.5, 1.0]), Euler())
     assert made.times.dtype == torch.float64 and made.times.tolist() == [0, 0.5, 1]
 
 

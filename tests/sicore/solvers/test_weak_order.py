@@ -6,6 +6,7 @@ exactly: the error that is left is the solver's own.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def carried(solver, dynamics, times, mean, covariance):
     zero, eye = torch.zeros(d, d).double(), torch.eye(d).double()
     x = torch.cat((zero[:1], eye, zero))
     noise = Units(torch.cat((zero[:1], zero, eye)))
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in pairwise(times):
         image, _ = solver.step(dynamics, t, s, x, None, noise)
         shift = image[0]
         by_state, by_noise = ((image[1 + i * d :][:d] - shift).T for i in (0, 1))

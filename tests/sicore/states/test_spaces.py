@@ -41,7 +41,7 @@ def test_size_is_the_rank_of_the_projection(space):
             numbers = torch.arange(taken, taken + leaf.numel())
             unit[name] = (numbers == i).double().reshape(leaf.shape)
             taken += leaf.numel()
-        images.append(flat(space.project(unit[""] if "" in unit else unit)))
+        images.append(flat(space.project(unit.get("", unit))))
     assert torch.linalg.matrix_rank(torch.cat(images)) == space.size
 
 

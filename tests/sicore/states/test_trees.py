@@ -63,9 +63,7 @@ def test_the_dtype_of_the_state_is_kept(make, scalar):
 @MAKERS
 def test_inner_product_and_sizes(make):
     x, y = make(0), make(1)
-    flat = [
-        torch.cat([leaf.flatten(1) for leaf in states.leaves(v).values()], 1) for v in (x, y)
-    ]
+    flat = [torch.cat([leaf.flatten(1) for leaf in states.leaves(v).values()], 1) for v in (x, y)]
     torch.testing.assert_close(states.inner(x, y), (flat[0] * flat[1]).sum(1))
     assert states.batch_size(x) == 3
     assert states.size_per_sample(x) == flat[0].shape[1]

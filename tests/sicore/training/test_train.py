@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -75,21 +76,22 @@ def test_a_killed_training_goes_on_bit_by_bit(configured, whole, toy, tmp_path):
         assert entry["loss"] == other["loss"] and entry["learning_rate"] == other["learning_rate"]
 
 
-def test_what_a_kill_may_leave_behind_is_cleaned_up(configured, whole, tmp_path):
-    """A partial checkpoint, a cut line in the log, entries past the checkpoint."""
+def test_what_a_kill_may_leave_behind_is_cleaned_up(configured, whole, tmp_path, monkeypatch):
+    """A partial checkpoint, entries past the last whole one, and a line that is cut."""
     folder = tmp_path / "left"
-    quiet(configured(), folder)
-    (folder / "checkpoint-30").rename(folder / "checkpoint-40")  # pretend to be on the way
-    progress = json.loads((folder / "checkpoint-40/progress.json").read_text())
-    (folder / "checkpoint-40/progress.json").write_text(json.dumps(progress))
-    partial = folder / ".checkpoint-30"
-    partial.mkdir()
-    (partial / "network.safetensors").write_bytes(b"half")
+    monkeypatch.setenv("TOY_NAN", "25")
+    with pytest.raises(InputError, match="the loss is nan at step 25"):
+        quiet(configured(), folder)
+    monkeypatch.delenv("TOY_NAN")
+    (folder / ".checkpoint-30").mkdir()
+    (folder / ".checkpoint-30/network.safetensors").write_bytes(b"half")
     with (folder / "metrics.jsonl").open("a") as log:
-        log.write('{"step": 33, "loss": 1}\n{"step": 3')
+        log.write('{"step": 2')
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 25
     quiet(configured(), folder, resume=True)
     assert [entry["step"] for entry in metrics(folder)] == list(range(1, 31))
     same_tensors(folder / "model.safetensors", whole / "model.safetensors")
+    assert not (folder / ".checkpoint-30").exists()
 
 
 def test_a_checkpoint_appears_whole_or_not_at_all(configured, tmp_path, monkeypatch):
@@ -108,7 +110,6 @@ def test_a_checkpoint_appears_whole_or_not_at_all(configured, tmp_path, monkeypa
     assert [p.name for p in checkpoint.checkpoints(folder)] == ["checkpoint-10"]
     for name in ("network", "ema", "optimizer"):
         load_file(folder / f"checkpoint-10/{name}.safetensors")
-    monkeypatch.undo()
 
 
 def test_resuming_a_finished_training_changes_nothing(configured, whole):
@@ -235,7 +236,7 @@ def test_no_stream_is_used_twice(configured, tmp_path):
 def test_two_processes_train_the_same_model(configured, whole, toy, tmp_path):
     """Two real processes (gloo): the losses and the weights of one, up to rounding."""
     folder = tmp_path / "two"
-    with __import__("socket").socket() as probe:
+    with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}

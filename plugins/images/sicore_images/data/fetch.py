@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 import subprocess
 import tempfile
 import urllib.request
@@ -17,6 +16,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from sicore.errors import InputError
+from sicore.files import write_atomically
 from sicore_images.data.places import (
     DEBIAN_FOLDER,
     DEBIAN_PACKAGE,
@@ -86,10 +86,7 @@ def _install(file: IdxFile, raw: bytes, folder: Path) -> None:
             f"{file.name}: wrong content (SHA-256 {digest[:12]}…, expected {file.sha256[:12]}…); "
             "nothing was written, try another source"
         )
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as handle:
-        handle.write(content)
-    os.chmod(handle.name, 0o644)
-    os.replace(handle.name, folder / file.name)
+    write_atomically(folder / file.name, lambda scratch: scratch.write_bytes(content))
 
 
 def _download(file: IdxFile) -> bytes:

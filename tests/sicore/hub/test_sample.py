@@ -1,0 +1,187 @@
+"""Sampling a model: the same samples however they are grouped, and what they come with."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sicore.config import Component
+from sicore.errors import InputError, UnknownName
+from sicore.hub import Categorical
+from sicore.interpolants import Linear
+from sicore.plugins import get_registry
+from sicore.solvers import Euler, NoiseLevelGrid
+from sicore.states import Noise
+
+SOLVERS = {
+    entry.name: Component.parse("solver", entry.name).build()
+    for entry in get_registry().entries("solver")
+    if entry.plugin == "sicore"
+}
+
+
+def close(a, b):
+    torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("solver", ["heun", "euler-maruyama"])
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_samples_do_not_depend_on_the_batch_size(model, solver, size):
+    settings = {"solver": solver, "steps": 5, "seed": 3}
+    whole = model.sample(20, **settings)
+    close(model.sample(20, batch_size=size, **settings).x, whole.x)
+    assert whole.nfe == 5 * SOLVERS[solver].evaluations
+    for first in (0, 3, 13):
+        close(
+            model.sample(6, first_index=first, batch_size=size, **settings).x, whole.x[first:][:6]
+        )
+
+
+def test_seeds_and_samples_differ(model):
+    x = model.sample(20, steps=3).x.flatten(1)
+    assert torch.cdist(x, x)[~torch.eye(20, dtype=torch.bool)].min() > 1e-4
+    assert not torch.allclose(x, model.sample(20, steps=3, seed=1).x.flatten(1), atol=1e-2)
+
+
+def test_conditions(model):
+    """One value for all, names, numbers, lists and tensors; each sample keeps its own."""
+    bag = model.sample(4, {"class": "bag"}, steps=3).x
+    close(model.sample(4, {"class": 0}, steps=3).x, bag)
+    coat = model.sample(4, {"class": "Coat"}, steps=3).x
+    mixed = torch.stack((bag[0], coat[1], coat[2], bag[3]))
+    for codes in (["Bag", "Coat", 1, "0"], [0, 1, 1, 0], torch.tensor([0, 1, 1, 0])):
+        for size in (64, 3):
+            close(model.sample(4, {"class": codes}, steps=3, batch_size=size).x, mixed)
+    assert not torch.allclose(bag, coat, atol=1e-4)
+    assert not torch.allclose(bag, model.sample(4, steps=3).x, atol=1e-4)
+
+
+def test_guidance(model):
+    free, bag = model.sample(4, steps=3), model.sample(4, {"class": 0}, steps=3)
+    one = model.sample(4, {"class": 0}, steps=3, guidance=1.0)
+    zero = model.sample(4, {"class": 0}, steps=3, guidance=0.0)
+    two = model.sample(4, {"class": 0}, steps=3, guidance=2.0)
+    close(one.x, bag.x)
+    close(zero.x, free.x)
+    assert not torch.allclose(two.x, bag.x, atol=1e-4)
+    assert (free.nfe, one.nfe, two.nfe) == (6, 6, 12)
+
+
+def test_the_configuration_gives_the_defaults(make_model):
+    sampling = {"solver": "euler", "steps": 7, "guidance": 2.0, "grid": "noise-level"}
+    model = make_model(sampling=sampling)
+    plain = model.sample(3, {"class": 1})
+    grid = NoiseLevelGrid()
+    asked = model.sample(3, {"class": 1}, solver=Euler(), steps=7, guidance=2.0, grid=grid)
+    close(plain.x, asked.x)
+    assert plain.nfe == 14
+    assert model.sample(3).nfe == 7  # there is nothing to guide towards
+
+
+@pytest.mark.parametrize("path", ["linear", "trigonometric", "vp", "edm"])
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("preconditioning", ["none", "edm"])
+def test_every_solver_on_every_path(make_model, path, solver, preconditioning):
+    model = make_model(path, preconditioning=preconditioning)
+    for grid in ("uniform", "noise-level"):
+        made = model.sample(5, solver=solver, steps=6, grid=grid)
+        assert bool(made.x.isfinite().all()) and made.status.tolist() == [0] * 5
+        assert made.x.dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", ["velocity", "data", "v"])
+def test_every_kind_that_starts_from_pure_noise(make_model, kind):
+    made = make_model(prediction=kind).sample(3, steps=4)
+    assert made.status.tolist() == [0, 0, 0]
+
+
+def test_calls_are_counted_for_each_sample(model):
+    counted = []
+    model.network.register_forward_hook(lambda *_: counted.append(1))
+    made = model.sample(10, steps=4, batch_size=5)
+    assert made.nfe == len(counted) / 2 == 8
+
+
+def test_a_grid_that_starts_late_starts_from_the_law_at_that_time(model):
+    """The noise-level grid starts the linear path at σ = 80, not at t = 0."""
+    seen = []
+    model.network.register_forward_pre_hook(lambda _, given: seen.append(given))
+    model.sample(6, steps=3, grid="noise-level", solver="euler")
+    x, t, _ = seen[0]
+    start = NoiseLevelGrid().times(3, Linear())[0]
+    torch.testing.assert_close(t, start.float().expand(6))
+    noise = Noise.of(0, 6, space=model.domain.space)
+    expected = Linear().prior(noise, model.domain.space, torch.float32, start)
+    torch.testing.assert_close(x, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_callbacks_run(model):
+    seen = []
+    model.sample(4, steps=3, callbacks=(lambda step: seen.append(float(step.s)),))
+    assert seen == pytest.approx([1 / 3, 2 / 3, 1.0])
+
+
+def test_an_sde_solver_gets_noise(model):
+    quiet = model.sample(4, steps=20, solver="euler-maruyama", epsilon=1e-12).x
+    loud = model.sample(4, steps=20, solver="euler-maruyama", epsilon=2.0).x
+    torch.testing.assert_close(
+        quiet, model.sample(4, steps=20, solver="euler").x, atol=1e-3, rtol=0
+    )
+    assert not torch.allclose(quiet, loud, atol=0.1)
+    function = model.sample(4, steps=20, solver="euler-maruyama", epsilon=lambda t: 2 * (1 - t)).x
+    close(function, loud)  # γ = 1 − t
+
+
+def test_samples_come_with_their_history(model, tmp_path):
+    made = model.sample(6, {"class": "Bag"}, steps=3, seed=4)
+    assert len(made) == 6 and made.seed == 4
+    torch.testing.assert_close(made.decoded, 2 * made.x)
+    torch.testing.assert_close(made.mean(), made.decoded.mean(0))
+    torch.testing.assert_close(made.std(), made.decoded.std(0))
+    made.save(tmp_path / "out")
+    assert torch.equal(load_file(tmp_path / "out/samples.safetensors")["x"], made.decoded)
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert (manifest["n"], manifest["seed"], manifest["nfe"]) == (6, 4, 6)
+    assert manifest["condition"] == {"class": "Bag"} and manifest["steps"] == 3
+    with pytest.raises(InputError, match="exists"):
+        made.save(tmp_path / "out")
+    made.save(tmp_path / "out", overwrite=True)
+
+
+ERRORS = {
+    "solver": ({"solver": "huen"}, UnknownName, "unknown solver 'huen': did you mean 'heun'"),
+    "grid": ({"grid": "unifrom"}, UnknownName, "did you mean 'uniform'"),
+    "steps": ({"steps": 0}, InputError, "steps: expected a whole number >= 1, got 0"),
+    "none": ({"n": 0}, InputError, "expected numbers >= 1"),
+    "batch": ({"batch_size": 0}, InputError, "expected numbers >= 1"),
+    "condition": ({"condition": {"clas": 1}}, UnknownName, "did you mean 'class'"),
+    "value": ({"condition": {"class": "Bga"}}, UnknownName, "did you mean 'Bag'"),
+    "number": ({"condition": {"class": 3}}, UnknownName, "0 to 2"),
+    "values": ({"condition": {"class": [0, 1, 2]}}, InputError, "expected 1 or 4 values, got 3"),
+    "guidance": ({"guidance": 2.0}, InputError, "guidance 2: needs a condition"),
+    "epsilon": ({"solver": "euler-maruyama", "epsilon": -1.0}, InputError, "epsilon: expected"),
+    "ODE solver": ({"solver": "heun", "epsilon": 1.0}, InputError, "is for ODEs"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors(model, case):
+    settings, kind, message = ERRORS[case]
+    with pytest.raises((kind, ValueError), match=message) as caught:
+        model.sample(**{"n": 4, "steps": 2} | settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_sided_models_say_what_they_need(make_model):
+    with pytest.raises(InputError, match="this model's path is two-sided"):
+        make_model("linear-two-sided").sample(2)
+
+
+def test_categorical():
+    kind = Categorical(3, ("Bag", "Coat", "Sandal"))
+    assert [kind.index(v) for v in ("Bag", "coat", "2", 2, " Bag ")] == [0, 1, 2, 2, 0]
+    assert Categorical(5).index("4") == 4
+    for wrong in (3, -1, "Boot", ""):
+        with pytest.raises(UnknownName):
+            kind.index(wrong)
