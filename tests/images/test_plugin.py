@@ -35,8 +35,8 @@ def test_everything_registered_can_be_imported():
 def test_doctor_says_whether_the_data_is_here(monkeypatch, tmp_path):
     monkeypatch.setenv("SICORE_DATA", str(tmp_path))
     checks = {name: (fine, advice) for name, fine, advice in sicore_doctor()}
-    assert checks["images: Pillow"][0]
-    assert "sicore data fetch" in checks["images: Fashion-MNIST"][1]
+    assert checks["Pillow"][0]
+    assert "sicore data fetch" in checks["Fashion-MNIST"][1]
 
 
 def test_the_sample_conforms():

@@ -70,9 +70,9 @@ def sicore_doctor() -> list[tuple[str, bool, str]]:
 
     pillow = importlib.util.find_spec("PIL") is not None
     return [
-        ("images: Pillow", pillow, "" if pillow else "pip install pillow"),
+        ("Pillow", pillow, "" if pillow else "pip install pillow"),
         (
-            "images: Fashion-MNIST",
+            "Fashion-MNIST",
             find_fashion_mnist() is not None,
             "optional, for training and evaluation: sicore data fetch images/fashion-mnist",
         ),
