@@ -1,7 +1,7 @@
 """The directive ``{measurements} NAME``: the figures that ``make bench`` left behind.
 
-It reads ``benchmarks/results/NAME.json``. A list of records under ``rows`` becomes a table with one
-column per key; every other top-level number or text becomes a line above it.
+It reads ``benchmarks/results/NAME.json``: when and how it was measured, and its figures. Lists of
+records, and objects of like objects, become tables; single values become lines.
 """
 
 from __future__ import annotations
@@ -35,15 +35,48 @@ class Measurements(SphinxDirective):
 
 
 def _page(result: dict[str, Any]) -> str:
-    rows = result.get("rows", [])
-    facts = [
-        f"- {key.replace('_', ' ')}: {_number(value)}"
-        for key, value in _flat({k: v for k, v in result.items() if k != "rows"})
-    ]
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    cells = ([_number(row.get(key, "")) for key in columns] for row in rows)
-    titles = [column.replace("_", " ") for column in columns]
-    return "\n".join(facts) + "\n\n" + (table(titles, cells) if rows else "")
+    """How it was measured, then the figures."""
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    how = f"Measured {result['date'][:10]} by `{result['command']}` ({versions})."
+    return "\n\n".join([how, *_blocks(result["figures"])])
+
+
+def _blocks(figures: dict[str, Any], title: str = "") -> list[str]:
+    """Plain values as one list, records as tables, and what is nested deeper under its name."""
+    plain = {name: value for name, value in figures.items() if not _is_nested(value)}
+    deeper = {name: value for name, value in figures.items() if _is_nested(value)}
+    lines = [f"- {name.replace('_', ' ')}: {_number(value)}" for name, value in plain.items()]
+    blocks = ["\n".join(lines)] if lines else []
+    for name, value in deeper.items():
+        heading = f"{title}{name.replace('_', ' ')}"
+        records = _records(value)
+        if records:
+            blocks += [f"**{heading}**", _as_table(records)]
+        else:
+            blocks += _blocks(value, f"{heading}: ")
+    return blocks
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and value != [] and _is_nested(value[0])
+    )
+
+
+def _records(value: Any) -> list[dict[str, Any]]:
+    """The rows of a table: a list of objects, or an object of objects that hold plain values."""
+    if isinstance(value, list):
+        return [dict(_flat(row)) for row in value]
+    if all(isinstance(row, dict) for row in value.values()):
+        rows = [{"": name, **row} for name, row in value.items()]
+        return rows if not any(_is_nested(cell) for row in rows for cell in row.values()) else []
+    return [value] if not any(_is_nested(cell) for cell in value.values()) else []
+
+
+def _as_table(records: list[dict[str, Any]]) -> str:
+    columns = list(dict.fromkeys(key for row in records for key in row))
+    cells = ([_number(row.get(key, "")) for key in columns] for row in records)
+    return table([column.replace("_", " ") for column in columns], cells)
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
@@ -51,7 +84,7 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     leaves: list[tuple[str, Any]] = []
     for key, value in tree.items():
         name = f"{prefix}{key}"
-        leaves += _flat(value, f"{name}, ") if isinstance(value, dict) else [(name, value)]
+        leaves += _flat(value, f"{name}: ") if isinstance(value, dict) else [(name, value)]
     return leaves
 
 

@@ -130,13 +130,13 @@ class PosteriorPrediction:
         residual = y - operator(mean)
         u = self.model.solve(residual, given, self.measurement)
         corrected = mean + given.covariance(operator.adjoint(u))
-        known = (self.interpolant.at(t).gamma == 0).expand(len(x))
+        known = (self.interpolant.at(t).gamma == 0).reshape(-1, *(1,) * (x.ndim - 1)).to(x.device)
         if not bool(known.any()):
             return corrected
         # At γ = 0, C = 0 and u may be 0/0: the limit is D, or D made to agree with an exact y.
         exact = self.measurement.noise_std == 0
         limit = mean + operator.pseudoinverse(residual) if exact else mean
-        return torch.where(expand(known, x).bool(), limit, corrected)
+        return torch.where(known, limit, corrected)
 
     def _uncertainty(self, t: Tensor, leaf: Tensor, data: Tensor) -> Uncertainty:
         p, square = self.interpolant.at(t), self.data_std**2

@@ -26,8 +26,7 @@ TOLERANCE = 1e-10
 
 # Which kinds do not determine which others: at t = 0, inside, at t = 1. The reasons:
 # pure noise tells nothing of the data but what the velocity or v adds; at γ = 0 the noise and
-# the data prediction have lost the score; one kind alone cannot tell x0 from x1 from z; a path
-# without γ has no score to speak of, not even a given one.
+# the data prediction have lost the score; one kind alone cannot tell x0 from x1 from z.
 FROM_NOISE = """
 score noise > velocity data v
 """
@@ -62,11 +61,11 @@ velocity noise data v velocity-noise > score
 score noise v > velocity data
 """
 WITHOUT_NOISE = """
-velocity score noise data v velocity-noise > score
+velocity noise data v velocity-noise > score
 score noise v > velocity data
 """
 WITHOUT_NOISE_AT_THE_TARGET = """
-velocity score noise data v velocity-noise > score
+velocity noise data v velocity-noise > score
 score noise data v > velocity
 """
 UNDETERMINED = {

@@ -83,6 +83,29 @@ def test_the_ledger_counts_every_call(name, exact):
 
 
 @EVERY
+def test_what_lands_looks_at_no_end_and_adds_no_noise(name):
+    """A declaration that sampling trusts: such a solver may step to where γ = 0."""
+    solver, seen = SOLVERS[name], []
+
+    class Watched:
+        calls, direction, stochastic = 1, 0, solver.stochastic
+
+        def drift(self, t, x):
+            seen.append(float(t))
+            return x
+
+        def transfer(self, t, s, x):
+            seen.append(float(t))
+            return x
+
+        def diffusion(self, t):
+            return torch.ones_like(t)
+
+    solve(Watched(), torch.ones(1, 1), torch.tensor([0.0, 0.5, 1.0]), solver)
+    assert solver.lands is (1.0 not in seen and not solver.stochastic)
+
+
+@EVERY
 def test_finite_from_end_to_end_on_every_one_sided_path(name, one_sided, exact):
     """The velocity determines the ODE, and the SDE with ε = γ, at t = 0 and t = 1 too."""
     solver, law, noise = SOLVERS[name], exact(one_sided), Noise.of(0, 5)
