@@ -47,6 +47,18 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: it is missing, or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: is no JSON file that can be read ({error})") from None
+
+
 def check_output(folder: Path, overwrite: bool) -> None:
     """Refuse a folder that must not be written into; cheap, so call it before any work.
 

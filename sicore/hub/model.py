@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch import Tensor
 from sicore.config import RunConfig, dump_config, load_config
 from sicore.dynamics import Epsilon
 from sicore.errors import InputError, UnknownName, did_you_mean
-from sicore.files import write_json, write_text
+from sicore.files import read_json, write_json, write_text
 from sicore.guidance import ClassifierFree
 from sicore.hub.build import Parts, build_parts
 from sicore.hub.domain import Domain
@@ -319,7 +318,7 @@ def load(
     place = device or ("cuda" if torch.cuda.is_available() else "cpu")
     parts.network.to(device=place, dtype=dtype or torch.float32).eval().requires_grad_(False)
     metrics = folder / METRICS
-    measured = json.loads(metrics.read_text("utf-8")) if metrics.exists() else {}
+    measured = read_json(metrics) if metrics.exists() else {}
     card = (folder / CARD).read_text("utf-8") if (folder / CARD).exists() else ""
     return Model(config, parts, measured, card)
 

@@ -7,7 +7,6 @@ whole; the one before it is removed after that.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -17,8 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sicore.errors import InputError
-from sicore.files import write_json
+from sicore.files import read_json, write_json
 from sicore.hub.folder import CHECKPOINT, read_tensors, write_tensors
 from sicore.training.ema import EMA
 
@@ -57,10 +55,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 def read_progress(checkpoint: Path) -> dict[str, Any]:
     """The step, the count of averages and the configuration of a checkpoint."""
-    try:
-        content: dict[str, Any] = json.loads((checkpoint / "progress.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{checkpoint}: is no checkpoint ({error})") from None
+    content: dict[str, Any] = read_json(checkpoint / "progress.json")
     return content
 
 
