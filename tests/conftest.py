@@ -1,4 +1,4 @@
-"""What every test can rely on: no network, no settings from outside, one thread."""
+"""What every test can rely on: no network, no settings from outside, one thread, one seed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ def no_outside_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The user's choice of plugins does not reach the tests."""
     for name in ("SICORE_DISABLE", "SICORE_ONLY", "SICORE_DEBUG"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """What a test draws without naming a seed is the same in every run."""
+    import torch
+
+    torch.manual_seed(0)
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,8 @@ def test_covariances_that_commute():
     got = frechet_between(
         shift, rotation @ a.diag() @ rotation.T, torch.zeros(5), rotation @ b.diag() @ rotation.T
     )
-    assert got == pytest.approx(5 + ((a.sqrt() - b.sqrt()) ** 2).sum().item(), rel=1e-10)
+    # One eigenvalue is zero: the root of its rounding, 1e-16, is what can be had.
+    assert got == pytest.approx(5 + ((a.sqrt() - b.sqrt()) ** 2).sum().item(), rel=1e-7)
 
 
 def test_covariances_that_do_not_commute():
