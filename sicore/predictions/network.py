@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from torch import Tensor
 
-from sicore.interpolants import Interpolant, Point
+from sicore.interpolants import Interpolant
 from sicore.predictions.conversion import convert
 from sicore.predictions.kinds import DATA, Kind, Value
 from sicore.states import State, batch_size, combine, leaves, scale
@@ -48,9 +48,15 @@ class Preconditioning(Protocol):
         ...
 
     def __call__(
-        self, network: Network, p: Point, t: Tensor, x: State, condition: Condition
+        self,
+        network: Network,
+        interpolant: Interpolant,
+        t: Tensor,
+        times: Tensor,
+        x: State,
+        condition: Condition,
     ) -> Value:
-        """Evaluate; t is ``(B,)`` in the network's dtype."""
+        """Evaluate at t, which the network gets as ``times``, ``(B,)`` in its own dtype."""
         ...
 
 
@@ -63,10 +69,16 @@ class NoPreconditioning:
         return configured
 
     def __call__(
-        self, network: Network, p: Point, t: Tensor, x: State, condition: Condition
+        self,
+        network: Network,
+        interpolant: Interpolant,
+        t: Tensor,
+        times: Tensor,
+        x: State,
+        condition: Condition,
     ) -> Value:
         """``F(x, t)``."""
-        return network(x, t, condition)
+        return network(x, times, condition)
 
 
 @dataclass(frozen=True)
@@ -89,11 +101,18 @@ class EDMPreconditioning:
         return DATA
 
     def __call__(
-        self, network: Network, p: Point, t: Tensor, x: State, condition: Condition
+        self,
+        network: Network,
+        interpolant: Interpolant,
+        t: Tensor,
+        times: Tensor,
+        x: State,
+        condition: Condition,
     ) -> Value:
         """The preconditioned denoiser."""
+        p = interpolant.at(t)
         variance = p.gamma**2 + (p.beta * self.sigma_data) ** 2
-        output = cast("State", network(scale(variance.rsqrt(), x), t, condition))
+        output = cast("State", network(scale(variance.rsqrt(), x), times, condition))
         skip = p.beta * self.sigma_data**2 / variance
         return combine(skip, x, p.gamma * self.sigma_data * variance.rsqrt(), output)
 
@@ -124,7 +143,7 @@ class NetworkPrediction:
         """Evaluate the network once."""
         leaf = next(iter(leaves(x).values()))
         times = t.to(device=leaf.device, dtype=leaf.dtype).expand(batch_size(x))
-        return self.preconditioning(self.network, self.interpolant.at(t), times, x, condition)
+        return self.preconditioning(self.network, self.interpolant, t, times, x, condition)
 
 
 @dataclass(frozen=True)

@@ -55,10 +55,12 @@ def test_conditions(model):
     bag = model.sample(4, {"class": "bag"}, steps=3).x
     close(model.sample(4, {"class": 0}, steps=3).x, bag)
     coat = model.sample(4, {"class": "Coat"}, steps=3).x
-    mixed = torch.stack((bag[0], coat[1], coat[2], bag[3]))
-    for codes in (["Bag", "Coat", 1, "0"], [0, 1, 1, 0], torch.tensor([0, 1, 1, 0])):
+    mixed = torch.stack((bag[0], coat[1], bag[2], coat[3]))
+    for codes in (["Bag", "Coat", 0, "1"], [0, 1, 0, 1], torch.tensor([0, 1, 0, 1])):
         for size in (64, 3):
             close(model.sample(4, {"class": codes}, steps=3, batch_size=size).x, mixed)
+            part = {"class": codes[2:]}
+            close(model.sample(2, part, steps=3, batch_size=size, first_index=2).x, mixed[2:])
     assert not torch.allclose(bag, coat, atol=1e-4)
     assert not torch.allclose(bag, model.sample(4, steps=3).x, atol=1e-4)
 

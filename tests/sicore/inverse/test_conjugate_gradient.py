@@ -37,6 +37,16 @@ def test_a_sample_does_not_depend_on_the_others():
         torch.testing.assert_close(alone[0], whole[i], rtol=1e-10, atol=0)
 
 
+def test_a_sample_that_has_converged_is_left_alone():
+    """To the last bit, while others of its batch, with more directions to search, go on."""
+    curvature = torch.tensor([0.1, 0.7, 1.3, 2.0, 5.0, 9.0], dtype=torch.float64)
+    y = Noise.of(3, 6).normal((6,), torch.float64).tril()  # sample i has i + 1 directions
+    whole = conjugate_gradient(lambda v: v * curvature, y)
+    for i in range(6):
+        alone = conjugate_gradient(lambda v: v * curvature, y[i : i + 1])
+        assert torch.equal(alone[0], whole[i])
+
+
 def test_zero_stays_zero():
     assert torch.equal(conjugate_gradient(apply, torch.zeros(2, 6)), torch.zeros(2, 6))
 

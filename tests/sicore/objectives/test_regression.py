@@ -158,8 +158,8 @@ def test_the_edm_weight_is_unit_weight_on_the_network(exact):
     t = Inner().sample(noise.named("time"), EDM())
     p = EDM().at(t)
     x = x1 + p.gamma[:, None] * noise.named("latent").normal((2,), torch.float64)
-    skip = edm(lambda x, t, c: 0 * x, p, t, x, None)
-    out = edm(lambda x, t, c: 0 * x + 1, p, t, x, None) - skip
+    skip = edm(lambda x, t, c: 0 * x, EDM(), t, t, x, None)
+    out = edm(lambda x, t, c: 0 * x + 1, EDM(), t, t, x, None) - skip
     given = x / (1 + p.gamma[:, None] ** 2).sqrt()
     torch.testing.assert_close(made, (torch.sin(given) - (x1 - skip) / out).square().mean(1))
 

@@ -59,8 +59,8 @@ def test_edm_input_and_target_have_unit_variance(one_sided, time, deviation):
     z = noise.named("z").normal((1,), torch.float64)
     x = one_sided.sample(None, x1, p.t, z).x_t
     zero, one = Recorder(0.0), Recorder(1.0)
-    skip = edm(zero, p, p.t, x, None)
-    out = edm(one, p, p.t, x, None) - skip
+    skip = edm(zero, one_sided, p.t, p.t, x, None)
+    out = edm(one, one_sided, p.t, p.t, x, None) - skip
     given, target = zero.calls[0][0], (x1 - skip) / out
     spread = 5 * (2 / N) ** 0.5
     assert abs(given.var() - 1) < spread
@@ -71,7 +71,7 @@ def test_edm_input_and_target_have_unit_variance(one_sided, time, deviation):
 def test_edm_at_the_data_is_the_identity():
     p = VP().at(1.0)
     x = Noise.of(0, 4).normal((3,), torch.float64)
-    torch.testing.assert_close(EDMPreconditioning()(Recorder(5.0), p, p.t, x, None), x)
+    torch.testing.assert_close(EDMPreconditioning()(Recorder(5.0), VP(), p.t, p.t, x, None), x)
 
 
 def test_edm_has_the_paper_form():
@@ -80,7 +80,7 @@ def test_edm_has_the_paper_form():
     sigma, deviation = p.gamma / p.beta, 0.5
     x = Noise.of(0, 4).normal((3,), torch.float64)
     network = Recorder(0.7)
-    made = edm(network, p, p.t, x, None)
+    made = edm(network, VP(), p.t, p.t, x, None)
     total = sigma**2 + deviation**2
     torch.testing.assert_close(network.calls[0][0], x / p.beta / total.sqrt())
     expected = deviation**2 / total * x / p.beta + sigma * deviation / total.sqrt() * 0.7
