@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -105,9 +106,11 @@ def _part(
 
 def _here(model: Model, chunks: list[Chunk], options: Mapping[str, Any]) -> Iterator[Samples]:
     for chunk in chunks:
-        part = model.sample(
-            chunk.count, condition=chunk.condition, first_index=chunk.first, **options
-        )
+        with warnings.catch_warnings():  # the caller sees the status of all chunks together
+            warnings.filterwarnings("ignore", message=".* are not finite")
+            part = model.sample(
+                chunk.count, condition=chunk.condition, first_index=chunk.first, **options
+            )
         yield replace(part, x=to(part.x, device="cpu"), status=part.status.cpu())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -273,6 +274,8 @@ class Model:
     def _samples(self, results: list[Solution], seed: int, settings: dict[str, Any]) -> Samples:
         x = concatenate([result.x for result in results])
         status = torch.cat([result.status for result in results])
+        if wrong := int(status.count_nonzero()):
+            warnings.warn(f"{wrong} of {len(status)} samples are not finite", stacklevel=3)
         nfe = max(result.nfe for result in results)
         return Samples(x, nfe, seed, status, settings, self.domain)
 

@@ -18,7 +18,10 @@ from sicore.states import State
 
 @dataclass(frozen=True)
 class Replacement:
-    """``x ← x + A⁺(β_s y + γ_s A z − A x)`` after each step to s.
+    """``x ← x + Aᵀ(A Aᵀ + σ_y² I)⁻¹(β_s y + γ_s A z − A x)`` after each step to s.
+
+    Without noise this is the pseudoinverse, which puts the measured part in place exactly; the
+    noise keeps it from blowing up what the operator all but removes.
 
     The network never sees y, only a state that agrees with it: cheap (no gradients), but the
     samples are not those of the posterior.
@@ -48,4 +51,5 @@ class ReplacementCallback:
         p = self.interpolant.at(step.s)
         z = cast("Tensor", step.noise.named("replacement").at(step.number).normal_like(x))
         wanted = float(p.beta) * self.measurement.y.to(x) + float(p.gamma) * operator(z)
-        return x + operator.pseudoinverse(wanted - operator(x))
+        solved = operator.solve(wanted - operator(x), 1.0, self.measurement.noise_std**2)
+        return x + operator.adjoint(solved)

@@ -30,7 +30,7 @@ def test_samples_of_each_measurement_come_in_a_row(model, y, method):
     spread = made.x.reshape(3, 4, -1).std(1)
     assert bool((spread.max(1).values > 1e-3).all())  # posterior samples differ
     near = (OPERATOR(made.x) - y.repeat_interleave(4, 0)).abs().max()
-    assert near < (1e-5 if method == "replacement" else 1.5)
+    assert near < (0.02 if method == "replacement" else 1.5)
 
 
 @METHODS
