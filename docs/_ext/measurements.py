@@ -42,35 +42,50 @@ def _page(result: dict[str, Any]) -> str:
 
 
 def _blocks(figures: dict[str, Any], title: str = "") -> list[str]:
-    """Plain values as one list, records as tables, and what is nested deeper under its name."""
+    """Plain values as one list, like records together as a table, the rest under its name."""
     plain = {name: value for name, value in figures.items() if not _is_nested(value)}
-    deeper = {name: value for name, value in figures.items() if _is_nested(value)}
     lines = [f"- {name.replace('_', ' ')}: {_number(value)}" for name, value in plain.items()]
     blocks = ["\n".join(lines)] if lines else []
-    for name, value in deeper.items():
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for name, value in figures.items():
+        if name in plain:
+            continue
         heading = f"{title}{name.replace('_', ' ')}"
-        records = _records(value)
-        if records:
-            blocks += [f"**{heading}**", _as_table(records)]
-        else:
+        rows = _records(value)
+        if rows:
+            blocks += [f"**{heading}**", _as_table(rows)]
+        elif _columns(value) is None:
             blocks += _blocks(value, f"{heading}: ")
+        else:
+            row = dict(_flat(value))
+            alike.setdefault(tuple(row), []).append({"": name, **row})
+    for rows in alike.values():
+        blocks += [f"**{title.removesuffix(': ')}**"] if title else []
+        blocks.append(_as_table(rows))
     return blocks
 
 
 def _is_nested(value: object) -> bool:
-    return isinstance(value, dict) or (
-        isinstance(value, list) and value != [] and _is_nested(value[0])
-    )
+    many = isinstance(value, list) and bool(value)
+    return isinstance(value, dict) or (many and _is_nested(value[0]))
+
+
+def _columns(value: dict[str, Any]) -> tuple[str, ...] | None:
+    """The columns of an object that is one record; None when it holds lists, or too much."""
+    leaves = _flat(value)
+    small = len(leaves) <= 12 and not any(_is_nested(leaf) for _, leaf in leaves)
+    return tuple(name for name, _ in leaves) if small else None
 
 
 def _records(value: Any) -> list[dict[str, Any]]:
-    """The rows of a table: a list of objects, or an object of objects that hold plain values."""
+    """The rows of a table: a list of objects, or an object of like objects; else none."""
     if isinstance(value, list):
         return [dict(_flat(row)) for row in value]
-    if all(isinstance(row, dict) for row in value.values()):
-        rows = [{"": name, **row} for name, row in value.items()]
-        return rows if not any(_is_nested(cell) for row in rows for cell in row.values()) else []
-    return [value] if not any(_is_nested(cell) for cell in value.values()) else []
+    rows = list(value.values())
+    like = all(isinstance(row, dict) for row in rows) and len({_columns(row) for row in rows}) == 1
+    if not like or len(rows) < 2 or _columns(rows[0]) is None:
+        return []
+    return [{"": name, **dict(_flat(row))} for name, row in value.items()]
 
 
 def _as_table(records: list[dict[str, Any]]) -> str:
