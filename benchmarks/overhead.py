@@ -90,7 +90,7 @@ def operations(model: Any, solver: str) -> dict[str, Any]:
 def main() -> None:
     options = arguments(__doc__)
     model = fashion_model()
-    pairs = 3 if options.quick else 15
+    pairs = 3 if options.quick else 30
     figures = {
         "batch": BATCH,
         "aim": 1.03,
