@@ -258,6 +258,8 @@ class Model:
         probe = self.domain.space.zeros(1, self.dtype, self.device)
         if not isinstance(probe, Tensor):
             raise InputError("restore: the operators act on tensors, not on trees of tensors")
+        if not bool(y.isfinite().all()):
+            raise InputError("y: the measurement has values that are not finite")
         expected = tuple(operator(probe).shape[1:])
         if tuple(y.shape[1:]) != expected:
             raise InputError(

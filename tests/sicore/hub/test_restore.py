@@ -98,3 +98,10 @@ def test_errors(model, y, case):
     change, more, message = ERRORS[case]
     with pytest.raises((InputError, UnknownName, ValueError), match=re.escape(message)):
         model.restore(change(y), OPERATOR, **settings(**more))
+
+
+@METHODS
+def test_a_measurement_has_to_be_finite(model, y, method):
+    y[0, 0, 0, 0] = float("nan")
+    with pytest.raises(InputError, match="y: the measurement has values that are not finite"):
+        model.restore(y, OPERATOR, method=method, **settings())
