@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from sicore.errors import InputError
+from sicore.predictions import Pair, Value
 from sicore.states import State, leaves
 
 if TYPE_CHECKING:
@@ -26,14 +28,23 @@ class MLP(nn.Module):
         width: units of each hidden layer.
         depth: number of hidden layers.
         frequencies: number of time frequencies.
+        observed: the condition that is the observed source state of a bridge, joined to the state.
+        pair: whether it predicts the pair (v, η) of the kind ``velocity-noise``.
     """
 
     runtime: ClassVar[tuple[str, ...]] = ("domain",)
 
     def __init__(
-        self, domain: Domain, width: int = 128, depth: int = 3, frequencies: int = 6
+        self,
+        domain: Domain,
+        width: int = 128,
+        depth: int = 3,
+        frequencies: int = 6,
+        observed: str | None = None,
+        pair: bool = False,
     ) -> None:
         super().__init__()
+        self.observed, self.pair = observed, pair
         zeros = leaves(domain.space.zeros(1))
         self.shapes = {name: tuple(leaf.shape[1:]) for name, leaf in zeros.items()}
         size = sum(leaf.numel() for leaf in zeros.values())
@@ -41,14 +52,20 @@ class MLP(nn.Module):
             {name: nn.Embedding(c.size + 1, width) for name, c in domain.conditions.items()}
         )
         self.register_buffer("frequencies", pi * 2.0 ** torch.arange(frequencies), persistent=False)
-        self.enter = nn.Linear(size + 2 * frequencies, width)
+        inputs = size if observed is None else 2 * size
+        self.enter = nn.Linear(inputs + 2 * frequencies, width)
         self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
-        self.leave = nn.Linear(width, size)
+        self.leave = nn.Linear(width, 2 * size if pair else size)
 
-    def forward(self, x: State, t: Tensor, condition: Mapping[str, Tensor] | None = None) -> State:
-        """Map states x at times t ``(B,)`` to states; ``condition[name]`` is int64 ``(B,)``."""
+    def forward(self, x: State, t: Tensor, condition: Mapping[str, Tensor] | None = None) -> Value:
+        """Map states x at times t ``(B,)`` to states; a class is int64 ``(B,)``."""
         angles = t[:, None] * self.get_buffer("frequencies").to(t.dtype)
         flat = [leaf.flatten(1) for leaf in leaves(x).values()]
+        if self.observed is not None:
+            known = (condition or {}).get(self.observed)
+            if known is None:
+                raise InputError(f"mlp: the condition '{self.observed}' is missing")
+            flat += [leaf.flatten(1) for leaf in leaves(known).values()]
         h = self.enter(torch.cat([*flat, angles.sin(), angles.cos()], 1))
         for name, embedding in self.classes.items():
             given = (condition or {}).get(name)
@@ -57,9 +74,13 @@ class MLP(nn.Module):
         h = nn.functional.silu(h)
         for layer in self.hidden:
             h = h + nn.functional.silu(layer(h))
-        parts = self.leave(h).split([torch.Size(s).numel() for s in self.shapes.values()], 1)
+        out = self.leave(h)
+        return Pair(*map(self._shaped, out.chunk(2, 1))) if self.pair else self._shaped(out)
+
+    def _shaped(self, flat: Tensor) -> State:
+        parts = flat.split([torch.Size(s).numel() for s in self.shapes.values()], 1)
         out = {
             name: part.reshape(-1, *shape)
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
-        return out[""] if isinstance(x, Tensor) else out
+        return out[""] if set(out) == {""} else out

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore.interpolants import Interpolant
+from sicore.interpolants import Interpolant, Point
 from sicore.predictions import Combination, Condition, Prediction, Row, combination
 from sicore.states import State
 
@@ -70,8 +70,11 @@ class PathDynamics:
         epsilon: ``ε(t)``, float64 in and out; None for the ODE.
         condition: what to generate, passed on to the prediction.
         backward: for an SDE, whether it runs from data to source.
+        x0: the source states ``(B, ...)``, where the prediction is conditioned on them (a bridge
+            from a known recording): the drift is then that of the path given x0.
 
     Raises:
+        InputError: for an SDE on a path whose noise is not normal.
         ConversionError: from ``drift``, at a time where the prediction does not determine it.
     """
 
@@ -79,6 +82,14 @@ class PathDynamics:
     epsilon: Epsilon | None = None
     condition: Condition = None
     backward: bool = False
+    x0: State | None = None
+
+    def __post_init__(self) -> None:
+        if self.epsilon is not None and not self.interpolant.gaussian:
+            raise InputError(
+                f"{type(self.interpolant).__name__}: its noise is not normal, so only the ODE has "
+                f"its marginals; set epsilon to 0, with an ODE solver"
+            )
 
     @property
     def interpolant(self) -> Interpolant:
@@ -109,19 +120,19 @@ class PathDynamics:
         return (2 * self.epsilon(t)).sqrt()
 
     def split(self, t: Tensor) -> Combination:
-        """λ(t) and μ(t) of the drift ``λ x + μ · value``."""
+        """λ(t), μ(t) and ν(t) of the drift ``λ x + μ · value + ν x0``."""
         p = self.interpolant.at(t)
         score = -p.gamma_gamma_dot
         if self.epsilon is not None:
             score = score + self.direction * self.epsilon(p.t)
         wanted = Row(p.alpha_dot, p.beta_dot, score)
-        return combination(self.interpolant, p, self.prediction.kind, wanted, "the drift")
+        return self._combination(p, wanted, "the drift")
 
     def drift(self, t: Tensor, x: State) -> State:
         """``b ± ε s``; one evaluation of the prediction."""
         split = self.split(t)
         value = self.prediction(t, x, self.condition)
-        return split.apply(x, self.prediction.kind.parts(value))
+        return split.apply(x, self.prediction.kind.parts(value), self.x0)
 
     def transfer(self, t: Tensor, s: Tensor, x: State) -> State:
         """``α_s E0 + β_s E1 + γ_s E[z]`` with the expectations at (t, x): DDIM's step.
@@ -130,14 +141,34 @@ class PathDynamics:
         """
         here, there = self.interpolant.at(t), self.interpolant.at(s)
         wanted = Row(there.alpha, there.beta, -here.gamma * there.gamma)
-        made = combination(self.interpolant, here, self.prediction.kind, wanted, "the step")
+        made = self._combination(here, wanted, "the step")
         value = self.prediction(t, x, self.condition)
-        return made.apply(x, self.prediction.kind.parts(value))
+        return made.apply(x, self.prediction.kind.parts(value), self.x0)
+
+    def _combination(self, p: Point, wanted: Row, name: str) -> Combination:
+        kind, observed = self.prediction.kind, self.x0 is not None
+        return combination(self.interpolant, p, kind, wanted, name, observed)
 
 
 def constant(value: float) -> Epsilon:
     """``ε(t) = value``; needs the score wherever the solver looks, also at an end point."""
     return _Scaled(_checked(value), torch.ones_like)
+
+
+def noising(interpolant: Interpolant) -> Epsilon:
+    """``ε(t) = g²/2 = (β̇/β) γ² − γγ̇``: the reverse of the diffusion whose marginals the path has.
+
+    For the paths of diffusion models (VP, VE, sub-VP, EDM, OUVE) g is the paper's coefficient, so
+    that the SDE is the one that the paper runs backward.
+
+    Source: Song et al., "Score-based generative modeling through SDEs", 2021, equation 6.
+    """
+
+    def epsilon(t: Tensor) -> Tensor:
+        p = interpolant.at(t)
+        return p.beta_dot / p.beta * p.gamma**2 - p.gamma_gamma_dot
+
+    return epsilon
 
 
 def proportional(value: float, interpolant: Interpolant) -> Epsilon:

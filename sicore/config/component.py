@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -155,7 +155,7 @@ def parameters_model(group: str, name: str) -> type[BaseModel]:
         hints = _hints(target, wanted, f"{group} '{name}'")
         for key, parameter in wanted.items():
             default = ... if parameter.default is parameter.empty else parameter.default
-            hint = hints[key] if _expressible(hints[key]) else _named_part(key)
+            hint = hints[key] if _expressible(hints[key]) else _named_part(key, hints[key])
             if hint is None and default is ...:
                 raise ConfigError(f"{group} '{name}': no configuration can express '{key}'")
             if hint is not None:
@@ -173,9 +173,17 @@ def _expressible(hint: Any) -> bool:
     return True
 
 
-def _named_part(key: str) -> Any:
-    """A parameter of any other type is a component when it is called like a group."""
-    return Annotated[Any, In(key)] if key in GROUPS else None
+def _named_part(key: str, hint: Any) -> Any:
+    """A parameter of any other type is a component when it is called like a group.
+
+    One that is a mapping and called like the plural is a component for each key.
+    """
+    if get_origin(hint) is Mapping and key.removesuffix("s") in GROUPS:
+        return dict[str, Annotated[Any, In(key.removesuffix("s"))]]
+    if key not in GROUPS:
+        return None
+    part = Annotated[Any, In(key)]
+    return part | None if type(None) in get_args(hint) else part
 
 
 def _hints(target: Any, wanted: Mapping[str, inspect.Parameter], what: str) -> dict[str, Any]:
@@ -276,7 +284,12 @@ def _writable(value: Any) -> bool:
 
 
 def _built(value: Any) -> Any:
-    return value.build() if isinstance(value, Component) else value
+    match value:
+        case Component():
+            return value.build()
+        case Mapping():
+            return {key: _built(item) for key, item in value.items()}
+    return value
 
 
 def _entry_schema(group: str, name: str) -> dict[str, Any]:

@@ -31,6 +31,8 @@ class ObjectiveConfig(Section):
     coupling: Annotated[Component, In("coupling")] = _named("independent")
     antithetic: bool = False
     condition_dropout: float = Field(0.1, ge=0, le=1)
+    regularisers: tuple[Annotated[Component, In("regulariser")], ...] = ()
+    leaf_weights: dict[str, float] | None = None
 
 
 class TrainingConfig(Section):
@@ -60,6 +62,8 @@ class SamplingConfig(Section):
     steps: int = Field(20, ge=1)
     guidance: float = 1.0
     grid: Annotated[Component, In("grid")] = _named("uniform")
+    start: float = Field(0.0, ge=0, lt=1)
+    end: float = Field(1.0, gt=0, le=1)
 
 
 class RunConfig(Section):

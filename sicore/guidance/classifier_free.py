@@ -22,12 +22,14 @@ class ClassifierFree:
     Args:
         prediction: trained with a share of its conditions dropped.
         scale: w.
+        kept: names of conditions that the unconditional one keeps, such as an observed source.
 
     Source: Ho and Salimans, "Classifier-free diffusion guidance", 2022, equation 6.
     """
 
     prediction: Prediction
     scale: float
+    kept: tuple[str, ...] = ()
 
     @property
     def interpolant(self) -> Interpolant:
@@ -47,7 +49,8 @@ class ClassifierFree:
     def __call__(self, t: Tensor, x: State, condition: Condition = None) -> Value:
         """Evaluate both and combine."""
         given = self.prediction(t, x, condition)
-        free = self.prediction(t, x, None)
+        rest = {name: (condition or {})[name] for name in self.kept} or None
+        free = self.prediction(t, x, rest)
         w = self.scale
         parts = [
             combine(1 - w, a, w, b)

@@ -52,6 +52,8 @@ def build_objective(config: RunConfig, interpolant: Interpolant) -> Objective:
         coupling=section.coupling.build(),
         antithetic=section.antithetic,
         condition_dropout=section.condition_dropout,
+        regularisers=tuple(entry.build() for entry in section.regularisers),
+        leaf_weights=section.leaf_weights,
     )
 
 

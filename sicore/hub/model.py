@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -27,15 +28,16 @@ from sicore.hub.folder import (
     read_tensors,
     write_tensors,
 )
-from sicore.hub.plan import Plan, built, make_plan
+from sicore.hub.plan import Plan, SourceStates, built, make_plan
 from sicore.hub.samples import Samples
 from sicore.interpolants import Interpolant
 from sicore.inverse import Measurement, Method, Operator
+from sicore.objectives import Coupling
 from sicore.plugins import get_registry
 from sicore.predictions import Condition, Prediction
 from sicore.progress import progress_bar
 from sicore.solvers import Callback, Grid, Solution, Solver
-from sicore.states import Noise, concatenate
+from sicore.states import Noise, State, batch_size, concatenate, take, to
 
 ConditionLike = Mapping[str, "int | str | Sequence[int | str] | Tensor"] | None
 
@@ -95,6 +97,7 @@ class Model:
         guidance: float | None = None,
         grid: str | Grid | None = None,
         epsilon: float | Epsilon | None = None,
+        x0: State | None = None,
         seed: int = 0,
         first_index: int = 0,
         batch_size: int = 64,
@@ -111,6 +114,8 @@ class Model:
             guidance: scale of classifier-free guidance; 1 is the conditional model.
             grid: a registered name or an object.
             epsilon: ε of the SDE: a number c for ``ε(t) = c γ(t)``, or a function of t.
+            x0: source states ``(n, ...)`` of a two-sided path, as ``model.domain.encode`` makes
+                them; by default drawn from the source that the model was trained from.
             seed: sample number k of a seed is the same for every n, batch size and grouping.
             first_index: the number of the first sample.
             batch_size: how many are in memory at once; the cuts are at its multiples.
@@ -123,6 +128,7 @@ class Model:
         coded = self._condition(condition, n)
         prediction = self._guided(guidance, coded)
         plan = make_plan(self.config.sampling, self.interpolant, solver, steps, grid, epsilon)
+        source = self._source(x0, n)
         results = []
         cuts = _cuts(first_index, n, batch_size)
         with progress_bar("sampling", n, progress) as bar, torch.no_grad():
@@ -130,8 +136,11 @@ class Model:
                 part = slice(first - first_index, last - first_index)
                 given = {k: v[part] for k, v in coded.items()} if coded else None
                 noise = self._noise(seed, first, last)
-                space = self.domain.space
-                results.append(plan.run(prediction, given, noise, self._like, space, callbacks))
+                space, starts = self.domain.space, source(part, noise)
+                if starts is not None and starts.observed is not None:
+                    given = {**(given or {}), starts.observed: cast("Tensor", starts.x0)}
+                drawn = plan.run(prediction, given, noise, self._like, space, callbacks, starts)
+                results.append(drawn)
                 bar.advance(last - first)
         return self._samples(results, seed, self._settings(condition, guidance, plan))
 
@@ -229,7 +238,32 @@ class Model:
             if guidance is None:
                 return self.prediction
             raise InputError(f"guidance {scale:g}: needs a condition to guide towards")
-        return ClassifierFree(self.prediction, scale)
+        observed = self._coupling.observed
+        return ClassifierFree(self.prediction, scale, () if observed is None else (observed,))
+
+    @cached_property
+    def _coupling(self) -> Coupling:
+        """How source and data were paired in training."""
+        coupling: Coupling = self.config.objective.coupling.build()
+        return coupling
+
+    def _source(self, x0: State | None, n: int) -> Callable[[slice, Noise], SourceStates | None]:
+        """The source states of a part of the samples."""
+        if not self.interpolant.two_sided:
+            if x0 is not None:
+                raise InputError("x0: this model starts from noise, not from source states")
+            return lambda part, noise: None
+        coupling, space = self._coupling, self.domain.space
+        if x0 is None:
+            like = space.zeros(1, self.dtype, self.device)
+            return lambda part, noise: SourceStates(
+                coupling.source_states(noise.named("source"), like), coupling.observed
+            )
+        space.check(x0, "x0")
+        if batch_size(x0) != n:
+            raise InputError(f"x0: expected {n} source states, got {batch_size(x0)}")
+        starts = to(x0, self.device, self.dtype)
+        return lambda part, noise: SourceStates(take(starts, part), coupling.observed)
 
     def _noise(self, seed: int, first: int, last: int) -> Noise:
         return Noise.of(seed, last - first, first, self.device, self.domain.space)

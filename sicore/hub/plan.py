@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor
 
 from sicore.config import Component, SamplingConfig
 from sicore.dynamics import Epsilon, PathDynamics, proportional
-from sicore.errors import InputError
-from sicore.interpolants import Interpolant, OneSided
-from sicore.predictions import Condition, Prediction
-from sicore.solvers import DDIM, Callback, Grid, Solution, Solver, solve
-from sicore.states import Noise, StateSpace
+from sicore.errors import ConversionError
+from sicore.interpolants import Interpolant
+from sicore.predictions import DATA, Condition, Prediction, combination, convert
+from sicore.solvers import DDIM, Callback, Euler, Grid, Solution, Solver, solve, status_of
+from sicore.states import Noise, State, StateSpace
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,15 @@ class Plan:
         like: Tensor,
         space: StateSpace,
         callbacks: Sequence[Callback] = (),
+        source: SourceStates | None = None,
     ) -> Solution:
         """Draw one batch.
 
-        A solver that does not land (see ``Solver.lands``) leaves the last step to DDIM's, which
-        returns ``E[x1|x_t]``: at γ = 0 the drift is its limit for smooth densities, which real
-        data, on thin sets, do not follow, and noise that is added last is never removed.
+        A solver that does not land (see ``Solver.lands``) leaves the last step to one that does:
+        to DDIM's, which returns ``E[x1|x_t]``, or to Euler's where only the velocity is known. At
+        γ = 0 the drift is its limit for smooth densities, which real data, on thin sets, do not
+        follow, and noise that is added last is never removed. Where the grid ends with γ > 0, the
+        denoiser is applied last, if the prediction determines it.
 
         Args:
             prediction: with guidance or measurement, as they are wanted.
@@ -55,24 +58,58 @@ class Plan:
             like: any tensor of the model's dtype and device.
             space: what states are.
             callbacks: see ``solve``.
+            source: where a two-sided path starts.
 
         Raises:
-            InputError: on a two-sided path.
+            InputError: without source states on a two-sided path.
         """
-        if prediction.interpolant.two_sided:
-            raise InputError("this model's path is two-sided: it starts from samples, not noise")
-        path = cast("OneSided", prediction.interpolant)
-        x = path.prior(noise, space, like.dtype, self.times[0])
-        dynamics = PathDynamics(prediction, self.epsilon, condition)
-        if self.solver.lands or float(path.at(self.times[-1]).gamma) > 0:
-            return solve(dynamics, x, self.times, self.solver, noise, callbacks, space)
-        nfe = 0
-        if len(self.times) > 2:
-            most = solve(dynamics, x, self.times[:-1], self.solver, noise, callbacks, space)
+        path, total = prediction.interpolant, len(self.times) - 1
+        x0 = source.x0 if source is not None else None
+        observed = x0 if source is not None and source.observed is not None else None
+        x, nfe = path.prior(noise, space, like.dtype, self.times[0], x0), 0
+        flow = PathDynamics(prediction, None, condition, x0=observed)
+        noisy = bool((path.at(self.times[-1]).gamma > 0).all())
+        lands = self.solver.lands or noisy
+        times = self.times if lands else self.times[:-1]
+        if len(times) > 1:
+            sde = PathDynamics(prediction, self.epsilon, condition, x0=observed)
+            most = solve(sde, x, times, self.solver, noise, callbacks, space, total)
             x, nfe = most.x, most.nfe
-        flow = PathDynamics(prediction, None, condition)
-        last = solve(flow, x, self.times[-2:], DDIM(), noise.named("last"), callbacks, space)
-        return Solution(last.x, self.times, nfe + last.nfe, last.status)
+        if not lands:
+            final: Solver = DDIM() if _gives_data(flow, self.times[-2]) else Euler()
+            rest, streams = self.times[-2:], noise.named("last")
+            last = solve(flow, x, rest, final, streams, callbacks, space, total)
+            x, nfe = last.x, nfe + last.nfe
+        elif noisy and _gives_data(flow, self.times[-1]):
+            t = self.times[-1]
+            value = prediction(t, x, condition)
+            x = space.project(convert(path, t, x, value, prediction.kind, DATA, observed))
+            nfe += prediction.calls
+        return Solution(x, self.times, nfe, status_of(x))
+
+
+@dataclass(frozen=True)
+class SourceStates:
+    """Where a two-sided path starts.
+
+    Args:
+        x0: ``(B, ...)``.
+        observed: the condition under which the network is given them, or None if it is not.
+    """
+
+    x0: State
+    observed: str | None
+
+
+def _gives_data(flow: PathDynamics, t: Tensor) -> bool:
+    """Whether the denoiser follows from the prediction at t."""
+    path, p = flow.interpolant, flow.interpolant.at(t)
+    (wanted,) = DATA.rows(p)
+    try:
+        combination(path, p, flow.prediction.kind, wanted, observed=flow.x0 is not None)
+    except ConversionError:
+        return False
+    return True
 
 
 def make_plan(
@@ -93,7 +130,8 @@ def make_plan(
     if isinstance(epsilon, (int, float)):
         settings["epsilon"] = epsilon
         epsilon = proportional(float(epsilon), interpolant) if epsilon else None
-    return Plan(chosen, layout.times(count, interpolant), epsilon, settings)
+    times = layout.times(count, interpolant, defaults.start, defaults.end)
+    return Plan(chosen, times, epsilon, settings)
 
 
 def built(group: str, given: Any) -> tuple[Any, Any]:

@@ -9,6 +9,7 @@ from sicore.interpolants.gammas import (
     SineSquaredGamma,
 )
 from sicore.interpolants.one_sided import EDM, VP, Linear, Trigonometric
+from sicore.interpolants.product import Product
 from sicore.interpolants.two_sided import TwoSided, TwoSidedLinear, TwoSidedTrigonometric
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "NoGamma",
     "OneSided",
     "Point",
+    "Product",
     "QuadraticGamma",
     "SineSquaredGamma",
     "Trigonometric",

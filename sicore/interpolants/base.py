@@ -3,8 +3,9 @@ r"""The interpolant ``x_t = α(t) x0 + β(t) x1 + γ(t) z`` from source (t = 0) 
 A path is *one-sided* when its source is the Gaussian z itself (α = 0): diffusion models and flow
 matching from noise. It is *two-sided* when x0 is a sample of any source law, with z on top.
 
-Coefficients are float64 functions of a time of shape ``()`` or ``(B,)``. The product ``γ γ̇`` is a
-function of its own because it stays finite where γ̇ does not.
+Coefficients are float64 functions of a time of shape ``()`` or ``(B,)``; a product of paths has a
+row of them for each leaf, ``(L, 1)`` or ``(L, B)``. The product ``γ γ̇`` is a function of its own
+because it stays finite where γ̇ does not.
 
 Source: Albergo, Boffi and Vanden-Eijnden, "Stochastic interpolants: a unifying framework for
 flows and diffusions", 2023, definition 2.1.
@@ -20,12 +21,12 @@ import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore.states import Noise, State, StateSpace, combine, expand, scale, tree_map
+from sicore.states import Noise, State, StateSpace, combine, scale
 
 
 @dataclass(frozen=True)
 class Point:
-    """Everything about a path at time t; each entry is float64 and shaped as t."""
+    """Everything about a path at time t; entries are float64, shaped as t, or a row per leaf."""
 
     t: Tensor
     alpha: Tensor
@@ -53,10 +54,16 @@ class InterpolantSample:
 
 
 class Interpolant(ABC):
-    """A path; families are frozen dataclasses that fill in the four abstract methods."""
+    """A path; families are frozen dataclasses that fill in the abstract methods.
+
+    Attributes:
+        two_sided: whether it starts from samples x0 rather than from its noise alone.
+        gaussian: whether z is normal. If not, ``−E[z|x_t]/γ`` takes the place of the score in
+            every conversion, and there is no SDE and no score.
+    """
 
     two_sided: ClassVar[bool]
-    noisy: ClassVar[bool] = True
+    gaussian: ClassVar[bool] = True
 
     @abstractmethod
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -89,8 +96,47 @@ class Interpolant(ABC):
         alpha, beta, gamma = self.coefficients(t.double())
         x_t = combine(beta, x1, gamma, z)
         if x0 is not None:
-            x_t = tree_map(lambda a, b: a + expand(alpha, b) * b, x_t, x0)
+            x_t = combine(1.0, x_t, alpha, x0)
         return InterpolantSample(t, x_t, x0, x1, z)
+
+    def latent(self, noise: Noise, like: State) -> State:
+        """Draw z, of the structure, shape, dtype and device of ``like``: standard normals."""
+        return noise.normal_like(like)
+
+    def prior(
+        self,
+        noise: Noise,
+        space: StateSpace,
+        dtype: torch.dtype,
+        t: Tensor | float = 0.0,
+        x0: State | None = None,
+    ) -> State:
+        """Starting states at time t.
+
+        From noise: of variance ``β² + γ²``, which is that of ``x_t`` for data that are
+        standardised as ``Domain.encode`` promises. From samples: ``(α + β) x0 + γ z``, which is
+        ``x_t`` where β = 0, and puts x0 in the place of the unknown x1 where it is not.
+
+        Args:
+            noise: the streams of the samples.
+            space: what states are.
+            dtype: of the states.
+            t: where the sampler starts, ``()``.
+            x0: samples of the source on a two-sided path, ``(B, ...)``.
+
+        Raises:
+            InputError: if x0 is missing on a two-sided path, or given on a one-sided one.
+        """
+        if self.two_sided == (x0 is None):
+            need = "needs source states x0" if self.two_sided else "starts from noise: give no x0"
+            raise InputError(f"{type(self).__name__}: sampling on this path {need}")
+        p = self.at(t)
+        z = self.latent(
+            noise.named("prior"), space.zeros(len(noise.index), dtype, noise.index.device)
+        )
+        if x0 is None:
+            return scale((p.beta**2 + p.gamma**2).sqrt(), z)
+        return combine(p.alpha + p.beta, x0, p.gamma, z)
 
 
 class OneSided(Interpolant):
@@ -106,15 +152,3 @@ class OneSided(Interpolant):
         """``σ(t) = γ/β``, infinite at a pure-noise start."""
         _, beta, gamma = self.coefficients(t.double())
         return gamma / beta
-
-    def prior(
-        self, noise: Noise, space: StateSpace, dtype: torch.dtype, t: Tensor | float = 0.0
-    ) -> State:
-        """Starting states at time t: the Gaussian with the moments of ``x_t``.
-
-        ``N(0, β² + γ²)``, for data that are standardised as ``Domain.encode`` promises.
-        """
-        point = self.at(t)
-        like = space.zeros(len(noise.index), dtype, noise.index.device)
-        spread = (point.beta**2 + point.gamma**2).sqrt()
-        return scale(spread, noise.named("prior").normal_like(like))

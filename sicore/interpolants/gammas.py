@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 
 class Gamma(Protocol):
-    """γ(t) with γ(0) = γ(1) = 0."""
-
-    noisy: ClassVar[bool]
+    """γ(t) with γ(0) = γ(1) = 0, symmetric about t = 1/2, where it is largest."""
 
     def value(self, t: Tensor) -> Tensor:
         """``γ(t)``."""
@@ -30,8 +28,6 @@ class Gamma(Protocol):
 @dataclass(frozen=True)
 class NoGamma:
     """``γ = 0``: the deterministic interpolant of rectified flow."""
-
-    noisy: ClassVar[bool] = False
 
     def value(self, t: Tensor) -> Tensor:
         """Zero."""
@@ -47,7 +43,6 @@ class BrownianGamma:
     """``γ = √(a t (1 − t))``, the Brownian bridge; γ̇ is infinite at both ends."""
 
     a: float = 1.0
-    noisy: ClassVar[bool] = True
 
     def value(self, t: Tensor) -> Tensor:
         """``√(a t (1 − t))``."""
@@ -62,8 +57,6 @@ class BrownianGamma:
 class QuadraticGamma:
     """``γ = t (1 − t)``."""
 
-    noisy: ClassVar[bool] = True
-
     def value(self, t: Tensor) -> Tensor:
         """``t (1 − t)``."""
         return t * (1 - t)
@@ -76,8 +69,6 @@ class QuadraticGamma:
 @dataclass(frozen=True)
 class SineSquaredGamma:
     """``γ = sin²(πt)``."""
-
-    noisy: ClassVar[bool] = True
 
     def value(self, t: Tensor) -> Tensor:
         """``sin(πt) sin(π(1 − t))``: sin²(πt), in a form that is exactly 0 at t = 1."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from sicore.errors import InputError
 from sicore.interpolants.base import Interpolant
 from sicore.interpolants.gammas import BrownianGamma, Gamma
 
@@ -18,11 +19,6 @@ class TwoSided(Interpolant):
 
     two_sided: ClassVar[bool] = True
     gamma: Gamma
-
-    @property
-    def noisy(self) -> bool:  # type: ignore[override]
-        """Whether γ is not identically zero."""
-        return self.gamma.noisy
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,14 @@ class TwoSidedTrigonometric(TwoSided):
     """
 
     gamma: Gamma = field(default_factory=BrownianGamma)
+
+    def __post_init__(self) -> None:
+        largest = float(self.gamma.value(torch.tensor(0.5, dtype=torch.float64)))
+        if largest >= 1:
+            raise InputError(
+                f"trigonometric-two-sided: expected γ < 1 inside (0, 1), but {self.gamma} is "
+                f"{largest:g} at t = 1/2; use brownian with a < 4, or quadratic"
+            )
 
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``√(1 − γ²) sin(π(1 − t)/2), √(1 − γ²) sin(πt/2), γ``."""

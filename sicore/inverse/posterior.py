@@ -97,7 +97,8 @@ class PosteriorPrediction:
     data_std: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.prediction.interpolant.two_sided:
+        path = self.prediction.interpolant
+        if path.two_sided or not path.gaussian:
             raise InputError("posterior: needs a one-sided path, which starts from Gaussian noise")
 
     @property

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -14,25 +14,37 @@ from sicore.interpolants import Interpolant, OneSided
 from sicore.states import Noise
 
 
-class TimeLaw(Protocol):
-    """A law of training times in (0, 1)."""
+class TimeLaw(ABC):
+    """A law of training times in (0, 1), given by its quantile function."""
+
+    @abstractmethod
+    def quantile(self, u: Tensor, interpolant: Interpolant) -> Tensor:
+        """The times below which a share u of the draws lies; u in (0, 1), ``(B,)``."""
 
     def sample(self, noise: Noise, interpolant: Interpolant) -> Tensor:
         """One time for each sample of the noise."""
-        ...
+        return self.quantile(noise.uniform(), interpolant)
+
+    def correction(self, t: Tensor) -> Tensor:
+        """What the loss at t is multiplied by; ones where the law is meant to weight times."""
+        return torch.ones_like(t)
+
+    def observe(self, t: Tensor, loss: Tensor) -> None:
+        """See the losses ``(B,)`` at times t, without gradient; most laws learn nothing."""
+        return None
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(TimeLaw):
     """``t ~ U(0, 1)``."""
 
-    def sample(self, noise: Noise, interpolant: Interpolant) -> Tensor:
-        """Uniform times."""
-        return noise.uniform()
+    def quantile(self, u: Tensor, interpolant: Interpolant) -> Tensor:
+        """``t = u``."""
+        return u
 
 
 @dataclass(frozen=True)
-class LogitNormal:
+class LogitNormal(TimeLaw):
     """``logit t ~ N(mean, std²)``: more work in the middle of the path.
 
     Source: Esser et al., "Scaling rectified flow transformers", 2024, equation 19.
@@ -45,13 +57,13 @@ class LogitNormal:
         if self.std <= 0:
             raise InputError(f"logit-normal: expected std > 0, got {self.std}")
 
-    def sample(self, noise: Noise, interpolant: Interpolant) -> Tensor:
-        """Logistic function of normals."""
-        return torch.sigmoid(self.mean + self.std * noise.normal((), torch.float64))
+    def quantile(self, u: Tensor, interpolant: Interpolant) -> Tensor:
+        """The logistic function of normal quantiles."""
+        return torch.sigmoid(self.mean + self.std * torch.special.ndtri(u))
 
 
 @dataclass(frozen=True)
-class EDMLogNormal:
+class EDMLogNormal(TimeLaw):
     """``log σ ~ N(mean, std²)``, cut off at the path's largest noise level.
 
     Source: Karras et al. 2022, table 1.
@@ -64,13 +76,13 @@ class EDMLogNormal:
         if self.std <= 0:
             raise InputError(f"edm-log-normal: expected std > 0, got {self.std}")
 
-    def sample(self, noise: Noise, interpolant: Interpolant) -> Tensor:
-        """Times of noise levels drawn by the inverse distribution function."""
-        if interpolant.two_sided:
-            raise InputError("edm-log-normal: a two-sided path has no noise level")
-        path = cast("OneSided", interpolant)
-        largest = float(path.noise_level(torch.zeros((), dtype=torch.float64)))
+    def quantile(self, u: Tensor, interpolant: Interpolant) -> Tensor:
+        """Times of the noise levels' quantiles, high levels first."""
+        if not isinstance(interpolant, OneSided):
+            name = type(interpolant).__name__
+            raise InputError(f"edm-log-normal: needs a path with one noise level, not {name}")
+        largest = float(interpolant.noise_level(torch.zeros((), dtype=torch.float64)))
         cut = (math.log(largest) - self.mean) / self.std if math.isfinite(largest) else math.inf
         below = 0.5 * (1 + math.erf(cut / math.sqrt(2)))
-        normal = torch.special.ndtri(noise.uniform() * below)
-        return path.time_at(torch.exp(self.mean + self.std * normal))
+        normal = torch.special.ndtri((1 - u) * below)
+        return interpolant.time_at(torch.exp(self.mean + self.std * normal))

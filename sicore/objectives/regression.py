@@ -2,6 +2,7 @@ r"""The training objective: regress a prediction on its conditional target along
 
 ``L = E_t w(t) ‖prediction(t, x_t) − target‖² / d``, whose minimiser is the conditional
 expectation, so that the same few lines serve velocity, score, noise, data, v and the pair (v, η).
+On a tree it may be a sum over leaves instead, ``Σ_k c_k E_t w_k(t) ‖…‖²_k / d_k``: one task each.
 
 Source: Albergo, Boffi and Vanden-Eijnden 2023, theorems 2.7 and 2.8 (up to terms that do not
 depend on the network).
@@ -9,19 +10,30 @@ depend on the network).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore.interpolants import Interpolant
+from sicore.interpolants import Interpolant, InterpolantSample
 from sicore.objectives.couplings import Coupling, Independent
 from sicore.objectives.laws import TimeLaw, Uniform
 from sicore.objectives.weights import UniformWeight, Weight
 from sicore.predictions import Condition, Prediction
-from sicore.states import Noise, State, inner, scale, size_per_sample
+from sicore.states import Noise, State, inner_by_leaf, leaves, scale, size_per_sample
+
+
+class Regulariser(Protocol):
+    """A term that is added to the loss."""
+
+    def __call__(
+        self, prediction: Prediction, sample: InterpolantSample, condition: Condition, noise: Noise
+    ) -> Tensor:
+        """Its value for each sample, ``(B,)``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,9 @@ class Objective:
         antithetic: average over z and −z, which keeps the variance finite where γ̇ is infinite.
         condition_dropout: the share of samples that are trained without their condition, as
             classifier-free guidance needs.
+        regularisers: terms that are added.
+        leaf_weights: for trees, the weight c_k of each leaf's mean square; by default all entries
+            count alike.
     """
 
     interpolant: Interpolant
@@ -44,6 +59,8 @@ class Objective:
     coupling: Coupling = Independent()
     antithetic: bool = False
     condition_dropout: float = 0.0
+    regularisers: tuple[Regulariser, ...] = ()
+    leaf_weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.condition_dropout <= 1:
@@ -60,33 +77,52 @@ class Objective:
             noise: the streams of these samples.
         """
         t = self.time_law.sample(noise.named("time"), self.interpolant)
-        z = noise.named("latent").normal_like(x1)
-        x0, x1 = self.coupling(self.interpolant, x1, noise)
-        given = self._drop(condition, noise)
-        loss = self._error(prediction, x0, x1, t, z, given)
+        pair = self.coupling(self.interpolant, x1, noise, condition)
+        given = self._given(condition, noise)
+        sample = self.interpolant.sample(pair.x0, pair.x1, t, pair.z)
+        loss = self._error(prediction, sample, given)
         if self.antithetic:
-            mirrored = self._error(prediction, x0, x1, t, scale(-1.0, z), given)
-            loss = (loss + mirrored) / 2
+            mirrored = self.interpolant.sample(pair.x0, pair.x1, t, scale(-1.0, pair.z))
+            loss = (loss + self._error(prediction, mirrored, given)) / 2
+        self.time_law.observe(t, loss.detach())
+        loss = self.time_law.correction(t).to(loss) * loss
+        for regulariser in self.regularisers:
+            loss = loss + regulariser(prediction, sample, given, noise.named("regulariser"))
         return loss
 
     def _error(
-        self,
-        prediction: Prediction,
-        x0: State | None,
-        x1: State,
-        t: Tensor,
-        z: State,
-        condition: Condition,
+        self, prediction: Prediction, sample: InterpolantSample, condition: Condition
     ) -> Tensor:
-        sample = self.interpolant.sample(x0, x1, t, z)
-        p = self.interpolant.at(t)
-        value = prediction(t, sample.x_t, condition)
+        p = self.interpolant.at(sample.t)
+        value = prediction(sample.t, sample.x_t, condition)
         residuals = prediction.kind.residual(p, sample, value)
-        squares = sum(inner(r, r) for r in residuals)
-        return self.weight(p).to(cast("Tensor", squares)) * squares / size_per_sample(x1)
+        squares = torch.stack([inner_by_leaf(r, r) for r in residuals]).sum(0)
+        weight = self.weight(p, prediction.kind).to(squares)
+        return (weight * self._share(sample.x1).to(squares) * squares).sum(0)
 
-    def _drop(self, condition: Condition, noise: Noise) -> Condition:
-        if not condition or self.condition_dropout == 0:
-            return condition
+    def _share(self, x1: State) -> Tensor:
+        """What one squared entry of each leaf counts, ``(L, 1)``."""
+        parts = leaves(x1)
+        if self.leaf_weights is None:
+            return torch.full((len(parts), 1), 1 / size_per_sample(x1))
+        if set(self.leaf_weights) != set(parts):
+            raise InputError(
+                f"leaf_weights: expected one for each of {sorted(parts)}, "
+                f"got {sorted(self.leaf_weights)}"
+            )
+        shares = [self.leaf_weights[name] / parts[name][0].numel() for name in sorted(parts)]
+        return torch.tensor(shares).unsqueeze(1)
+
+    def _given(self, condition: Condition, noise: Noise) -> Condition:
+        """What the network sees: a dropped condition is −1 (a code) or NaN (numbers)."""
+        shown = self.coupling.shown(condition)
+        if not shown or self.condition_dropout == 0:
+            return shown
         kept = noise.named("condition").uniform() >= self.condition_dropout
-        return {k: torch.where(kept.to(v.device), v, -1) for k, v in condition.items()}
+        always = self.coupling.observed
+        return {k: v if k == always else _dropped(kept, v) for k, v in shown.items()}
+
+
+def _dropped(kept: Tensor, value: Tensor) -> Tensor:
+    missing = float("nan") if value.is_floating_point() else -1
+    return torch.where(kept.to(value.device).reshape(-1, *(1,) * (value.ndim - 1)), value, missing)

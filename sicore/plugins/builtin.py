@@ -19,6 +19,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "vp": ("sicore.interpolants:VP", "variance-preserving diffusion"),
         "edm": ("sicore.interpolants:EDM", "data plus growing noise, as in EDM"),
+        "product": ("sicore.interpolants:Product", "a path of its own for each leaf of a tree"),
     },
     "gamma": {
         "none": ("sicore.interpolants:NoGamma", "no noise: rectified flow"),
@@ -46,6 +47,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "coupling": {
         "independent": ("sicore.objectives:Independent", "source and data drawn independently"),
+        "paired": ("sicore.objectives:Paired", "the dataset gives the source state, too"),
     },
     "preconditioning": {
         "none": ("sicore.predictions:NoPreconditioning", "the network as it is"),

@@ -34,6 +34,8 @@ GROUPS: dict[str, Group] = {
         Group("time_law", "class", "how training times are drawn"),
         Group("weight", "class", "how losses are weighted over time"),
         Group("coupling", "class", "how source and data are paired in training"),
+        Group("source", "class", "a law of the source states of a two-sided path"),
+        Group("regulariser", "class", "a term that is added to the loss"),
         Group("preconditioning", "class", "scaling of a network's input and output"),
         Group("solver", "class", "one step of an ODE or SDE integration"),
         Group("grid", "class", "where the time steps of a sampler lie"),

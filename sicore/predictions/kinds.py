@@ -21,17 +21,17 @@ Sources: Albergo, Boffi and Vanden-Eijnden 2023, theorem 2.6; Salimans and Ho 20
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
 from sicore.interpolants import InterpolantSample, Point
-from sicore.states import State, expand, scale, tree_map
+from sicore.states import State, combine, scale, tree_map
 
 
 class Row(NamedTuple):
-    """Coefficients of ``(E0, E1, s)``; float64, shaped as t."""
+    """Coefficients of ``(E0, E1, s)``; float64, shaped as the coefficients of the path."""
 
     x0: Tensor
     x1: Tensor
@@ -55,21 +55,20 @@ def state_row(p: Point) -> Row:
 
 def weighted(sample: InterpolantSample, a: Tensor, b: Tensor, c: Tensor) -> State:
     """``a x0 + b x1 + c z`` of a draw."""
-
-    def leafwise(x1: Tensor, z: Tensor) -> Tensor:
-        return expand(b, x1) * x1 + expand(c, z) * z
-
-    value: State = tree_map(leafwise, sample.x1, sample.z)
-    if sample.x0 is None:
-        return value
-    mixed: State = tree_map(lambda v, x0: v + expand(a, x0) * x0, value, sample.x0)
-    return mixed
+    value = combine(b, sample.x1, c, sample.z)
+    return value if sample.x0 is None else combine(1.0, value, a, sample.x0)
 
 
 class Kind:
-    """One kind of prediction."""
+    """One kind of prediction.
+
+    Attributes:
+        name: as in configurations.
+        is_score: whether it is the score, which only paths with normal noise have.
+    """
 
     name: str
+    is_score: ClassVar[bool] = False
 
     def rows(self, p: Point) -> tuple[Row, ...]:
         """The row of each part of a value of this kind."""
@@ -82,6 +81,16 @@ class Kind:
     def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
         """What regression drives to zero, part by part: the prediction minus its target."""
         raise NotImplementedError
+
+    def gain(self, p: Point) -> Tensor:
+        """How much the residual grows with an error of the data prediction, at fixed ``x_t``.
+
+        On a one-sided path ``x_t = β E1 − γ² s``, so an error δ of E1 is one of ``β δ/γ²`` of s,
+        and of ``(b + c β/γ²) δ`` of a row ``(a, b, c)``. It turns a weight that is stated for
+        denoisers into one for any kind.
+        """
+        (row,) = self.rows(p)
+        return row.x1 + row.score * p.beta / p.gamma**2
 
     def __repr__(self) -> str:
         return f"<kind {self.name}>"
@@ -102,10 +111,15 @@ class _Velocity(Kind):
 @dataclass(frozen=True, repr=False)
 class _Score(Kind):
     name: str = "score"
+    is_score: ClassVar[bool] = True
 
     def rows(self, p: Point) -> tuple[Row, ...]:
-        zero = torch.zeros_like(p.t)
-        return (Row(zero, zero, torch.ones_like(p.t)),)
+        zero = torch.zeros_like(p.beta)
+        return (Row(zero, zero, torch.ones_like(p.beta)),)
+
+    def gain(self, p: Point) -> Tensor:
+        """That of the residual ``γ s + z``."""
+        return p.beta / p.gamma
 
     def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
         """``γ s + z``: denoising score matching, weighted so that it is finite at γ = 0."""
@@ -117,7 +131,7 @@ class _Noise(Kind):
     name: str = "noise"
 
     def rows(self, p: Point) -> tuple[Row, ...]:
-        zero = torch.zeros_like(p.t)
+        zero = torch.zeros_like(p.beta)
         return (Row(zero, zero, -p.gamma),)
 
     def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
@@ -129,8 +143,8 @@ class _Data(Kind):
     name: str = "data"
 
     def rows(self, p: Point) -> tuple[Row, ...]:
-        zero = torch.zeros_like(p.t)
-        return (Row(zero, torch.ones_like(p.t), zero),)
+        zero = torch.zeros_like(p.beta)
+        return (Row(zero, torch.ones_like(p.beta), zero),)
 
     def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
         return (_minus(value, sample.x1),)
@@ -141,10 +155,10 @@ class _V(Kind):
     name: str = "v"
 
     def rows(self, p: Point) -> tuple[Row, ...]:
-        return (Row(torch.zeros_like(p.t), -p.gamma, -p.beta * p.gamma),)
+        return (Row(torch.zeros_like(p.beta), -p.gamma, -p.beta * p.gamma),)
 
     def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
-        target = weighted(sample, torch.zeros_like(p.t), -p.gamma, p.beta)
+        target = weighted(sample, torch.zeros_like(p.beta), -p.gamma, p.beta)
         return (_minus(value, target),)
 
 
@@ -153,7 +167,7 @@ class _VelocityNoise(Kind):
     name: str = "velocity-noise"
 
     def rows(self, p: Point) -> tuple[Row, ...]:
-        zero = torch.zeros_like(p.t)
+        zero = torch.zeros_like(p.beta)
         return Row(p.alpha_dot, p.beta_dot, zero), Row(zero, zero, -p.gamma)
 
     def parts(self, value: Value) -> tuple[State, ...]:
@@ -162,7 +176,7 @@ class _VelocityNoise(Kind):
 
     def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
         v, eta = self.parts(value)
-        target = weighted(sample, p.alpha_dot, p.beta_dot, torch.zeros_like(p.t))
+        target = weighted(sample, p.alpha_dot, p.beta_dot, torch.zeros_like(p.beta))
         return _minus(v, target), _minus(eta, sample.z)
 
 

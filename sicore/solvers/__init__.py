@@ -4,7 +4,7 @@ from sicore.solvers.base import Carry, Solver
 from sicore.solvers.exponential import DDIM
 from sicore.solvers.grids import Grid, NoiseLevelGrid, UniformGrid
 from sicore.solvers.runge_kutta import RK4, Euler, Heun, Midpoint, RungeKutta, Tableau
-from sicore.solvers.solve import NOT_FINITE, OK, Callback, Solution, StepInfo, solve
+from sicore.solvers.solve import NOT_FINITE, OK, Callback, Solution, StepInfo, solve, status_of
 from sicore.solvers.stochastic import EulerMaruyama, StochasticHeun
 
 __all__ = [
@@ -28,4 +28,5 @@ __all__ = [
     "Tableau",
     "UniformGrid",
     "solve",
+    "status_of",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -59,14 +59,17 @@ class NoiseLevelGrid:
             InputError: on a two-sided path, which has no noise level, or over a part of the path.
         """
         check_steps(steps)
-        if interpolant.two_sided or (start, end) != (0.0, 1.0):
-            raise InputError("noise-level grid: needs a one-sided path and runs from t = 0 to 1")
-        path = cast("OneSided", interpolant)
-        first = path.noise_level(torch.zeros((), dtype=torch.float64)).clamp(max=self.sigma_max)
+        if not isinstance(interpolant, OneSided) or (start, end) != (0.0, 1.0):
+            raise InputError(
+                "noise-level grid: needs a path with one noise level and runs from t = 0 to 1"
+            )
+        first = interpolant.noise_level(torch.zeros((), dtype=torch.float64)).clamp(
+            max=self.sigma_max
+        )
         ends = torch.stack((first, torch.tensor(self.sigma_min, dtype=torch.float64)))
         high, low = ends ** (1 / self.rho)
         levels = torch.lerp(high, low, torch.linspace(0, 1, steps, dtype=torch.float64))
-        times = path.time_at(levels**self.rho)
+        times = interpolant.time_at(levels**self.rho)
         return torch.cat((times, torch.ones(1, dtype=torch.float64)))
 
 

@@ -56,6 +56,7 @@ def solve(
     noise: Noise | None = None,
     callbacks: Sequence[Callback] = (),
     space: StateSpace | None = None,
+    total: int | None = None,
 ) -> Solution:
     """Integrate from ``times[0]`` to ``times[-1]``.
 
@@ -67,6 +68,8 @@ def solve(
         noise: the streams of the samples; by default those of seed 0.
         callbacks: called after each step in order; one that returns a state replaces x.
         space: if given, x is projected onto it after every step.
+        total: steps of the whole of which this solve is the first or the last part, for the
+            numbers that callbacks see; a solve of its own by default.
 
     Raises:
         InputError: if the grid is not monotone, runs against the dynamics, or the solver is not
@@ -80,16 +83,18 @@ def solve(
     streams = streams.named("solve")
     ledger = _Ledger(dynamics)
     carry: Carry = None
-    total = len(times) - 1
-    for i in range(total):
+    steps = len(times) - 1
+    whole = steps if total is None else total
+    before = whole - steps if float(times[-1]) == 1 else 0
+    for i in range(steps):
         here = streams.at(i)
         x, carry = solver.step(ledger, times[i], times[i + 1], x, carry, here)
         if space is not None:
             x = space.project(x)
         for callback in callbacks:
-            replaced = callback(StepInfo(i, total, times[i], times[i + 1], x, here))
+            replaced = callback(StepInfo(before + i, whole, times[i], times[i + 1], x, here))
             x = x if replaced is None else replaced
-    return Solution(x, times, ledger.nfe, _status(x))
+    return Solution(x, times, ledger.nfe, status_of(x))
 
 
 class _Ledger:
@@ -129,6 +134,7 @@ def _check(dynamics: Dynamics, times: Tensor, solver: Solver) -> None:
         raise InputError(f"times: these dynamics run {way} in t, but the grid runs against it")
 
 
-def _status(x: State) -> Tensor:
+def status_of(x: State) -> Tensor:
+    """For each sample whether all its values are finite, as ``Solution.status``."""
     finite = [leaf.flatten(1).isfinite().all(1) for leaf in leaves(x).values()]
     return torch.where(torch.stack(finite).all(0), OK, NOT_FINITE)

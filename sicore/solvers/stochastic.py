@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sicore.dynamics import Dynamics
 from sicore.solvers.base import Carry, axpy
-from sicore.states import Noise, State
+from sicore.states import Noise, State, combine
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class EulerMaruyama:
         """One step, forward or backward."""
         drift, kick = dynamics.drift(t, x), noise.increment(t, s, x)
         moved = axpy(x, float(s - t), drift)
-        return axpy(moved, float(dynamics.diffusion(t)), kick), carry
+        return combine(1.0, moved, dynamics.diffusion(t), kick), carry
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ class StochasticHeun:
     ) -> tuple[State, Carry]:
         """One step, forward or backward."""
         h, kick = float(s - t), noise.increment(t, s, x)
-        g_t, g_s = float(dynamics.diffusion(t)), float(dynamics.diffusion(s))
+        g_t, g_s = dynamics.diffusion(t), dynamics.diffusion(s)
         first = dynamics.drift(t, x)
-        predicted = axpy(axpy(x, h, first), g_t, kick)
+        predicted = combine(1.0, axpy(x, h, first), g_t, kick)
         second = dynamics.drift(s, predicted)
         moved = axpy(axpy(x, h / 2, first), h / 2, second)
-        return axpy(moved, (g_t + g_s) / 2, kick), carry
+        return combine(1.0, moved, (g_t + g_s) / 2, kick), carry

@@ -12,8 +12,12 @@ from typing import Any, TypeAlias, cast
 import torch
 from torch import Tensor
 
+from sicore.errors import InputError
+
 State: TypeAlias = Tensor | dict[str, Tensor]
 Scalar: TypeAlias = float | Tensor
+"""A coefficient: a number, one per sample ``(B,)``, or a row per leaf ``(L, 1)`` or ``(L, B)``, in
+the sorted order of the leaves' names."""
 
 
 def tree_map(function: Callable[..., Any], first: State, *rest: State) -> Any:
@@ -43,9 +47,21 @@ def expand(scalar: Scalar, leaf: Tensor) -> Scalar:
     return shaped.reshape(-1, *(1,) * (leaf.ndim - 1))
 
 
+def by_leaf(c: Scalar, x: State) -> Any:
+    """A coefficient in the structure of a state: what multiplies each leaf."""
+    if isinstance(x, Tensor):
+        return c
+    if not isinstance(c, Tensor) or c.ndim < 2:
+        return dict.fromkeys(x, c)
+    if len(c) != len(x):
+        raise InputError(f"a coefficient for {len(c)} leaves met a state of leaves {sorted(x)}")
+    rows = {name: row[0] if len(row) == 1 else row for name, row in zip(sorted(x), c, strict=True)}
+    return {name: rows[name] for name in x}
+
+
 def scale(c: Scalar, x: State) -> State:
-    """``c x`` with c of shape ``()`` or ``(B,)``."""
-    return cast("State", tree_map(lambda leaf: expand(c, leaf) * leaf, x))
+    """``c x``."""
+    return cast("State", tree_map(lambda leaf, a: expand(a, leaf) * leaf, x, by_leaf(c, x)))
 
 
 def add(x: State, y: State) -> State:
@@ -54,15 +70,21 @@ def add(x: State, y: State) -> State:
 
 
 def combine(a: Scalar, x: State, b: Scalar, y: State) -> State:
-    """``a x + b y`` in two tensor operations a leaf, with a, b of shape ``()`` or ``(B,)``."""
+    """``a x + b y`` in two tensor operations a leaf."""
 
-    def leafwise(u: Tensor, v: Tensor) -> Tensor:
-        weight = expand(b, v)
+    def leafwise(u: Tensor, v: Tensor, of_u: Scalar, of_v: Scalar) -> Tensor:
+        weight = expand(of_v, v)
         if isinstance(weight, Tensor):
-            return torch.addcmul(expand(a, u) * u, weight, v)
-        return torch.add(expand(a, u) * u, v, alpha=weight)
+            return torch.addcmul(expand(of_u, u) * u, weight, v)
+        return torch.add(expand(of_u, u) * u, v, alpha=weight)
 
-    return cast("State", tree_map(leafwise, x, y))
+    return cast("State", tree_map(leafwise, x, y, by_leaf(a, x), by_leaf(b, x)))
+
+
+def inner_by_leaf(x: State, y: State) -> Tensor:
+    """Inner product of each sample in each leaf: ``(L, B)``, leaves sorted by name."""
+    parts = leaves(tree_map(lambda u, v: (u * v).flatten(1).sum(1), x, y))
+    return torch.stack([parts[name] for name in sorted(parts)])
 
 
 def inner(x: State, y: State) -> Tensor:

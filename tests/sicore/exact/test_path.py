@@ -52,7 +52,7 @@ def test_expectations_by_importance_sampling(path, exact, t):
     x0 = law.source.sample(Noise.of(1, n)) if law.source else torch.zeros_like(x1)
     for x in points(law, t, 2):
         known = law.expectations(t, x.unsqueeze(0))
-        if path.noisy:
+        if path.at(0.3).gamma > 0:
             z = (x - p.alpha * x0 - p.beta * x1) / p.gamma
             weight = torch.softmax(-0.5 * z.square().sum(1), 0)
             pairs = ((x0, known.x0), (x1, known.x1), (z, -p.gamma * known.score))

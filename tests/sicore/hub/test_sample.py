@@ -130,6 +130,13 @@ def test_callbacks_run(model):
     assert seen == pytest.approx([1 / 3, 2 / 3, 1.0])
 
 
+def test_callbacks_see_steps_of_the_whole(model):
+    """Heun leaves the last step to another solver; the numbers go on."""
+    seen = []
+    model.sample(2, steps=3, callbacks=(lambda step: seen.append((step.number, step.total)),))
+    assert seen == [(0, 3), (1, 3), (2, 3)]
+
+
 def test_an_sde_solver_gets_noise(model):
     quiet = model.sample(4, steps=20, solver="euler-maruyama", epsilon=1e-12).x
     loud = model.sample(4, steps=20, solver="euler-maruyama", epsilon=2.0).x
@@ -181,9 +188,57 @@ def test_errors(model, case):
     assert "\n" not in str(caught.value)
 
 
-def test_two_sided_models_say_what_they_need(make_model):
-    with pytest.raises(InputError, match="this model's path is two-sided"):
-        make_model("linear-two-sided").sample(2)
+TWO_SIDED = {
+    "interpolant": {"name": "linear-two-sided", "gamma": {"name": "quadratic"}},
+    "objective": {"coupling": {"name": "paired"}},
+    "network": {"name": "mlp", "width": 16, "observed": "x0"},
+}
+
+
+def test_a_bridge_starts_from_what_is_observed(make_model):
+    model = make_model(**TWO_SIDED)
+    x0, seen = torch.arange(12.0).reshape(3, 1, 2, 2), []
+    model.network.register_forward_pre_hook(lambda _, given: seen.append(given))
+    made = model.sample(3, x0=x0, steps=4, solver="heun", batch_size=2)
+    first, _, condition = seen[0]
+    assert torch.equal(first, x0[:2]) and torch.equal(condition["x0"], x0[:2])
+    assert made.nfe == calls("heun", 4) and made.status.tolist() == [0, 0, 0]
+    close(model.sample(3, x0=x0, steps=4, solver="heun").x, made.x)
+    noisy = model.sample(3, x0=x0, steps=4, solver="euler-maruyama")
+    assert noisy.status.tolist() == [0, 0, 0]  # with x0 observed, the velocity gives the score
+
+
+def test_a_source_that_is_drawn(make_model):
+    """A normal source: sample k starts from the same state however it is grouped."""
+    model, seen = make_model("linear-two-sided"), []
+    model.network.register_forward_pre_hook(lambda _, given: seen.append(given))
+    whole = model.sample(5, steps=2, solver="euler")
+    close(model.sample(5, steps=2, solver="euler", batch_size=2).x, whole.x)
+    assert seen[0][2] is None and not torch.allclose(seen[0][0][0], seen[0][0][1])
+
+
+def test_a_grid_that_ends_early_ends_with_the_denoiser(make_model):
+    sampling = {"solver": "euler", "steps": 4, "end": 0.9}
+    made = make_model(sampling=sampling).sample(3)
+    assert made.nfe == 5
+    model = make_model(prediction="data", sampling=sampling)
+    last = []
+    model.network.register_forward_hook(lambda _, given, out: last.append((given, out)))
+    made = model.sample(3)
+    close(made.x, last[-1][1])
+    torch.testing.assert_close(last[-1][0][1], torch.full((3,), 0.9))
+
+
+def test_errors_of_source_states(make_model):
+    x0 = torch.zeros(3, 1, 2, 2)
+    with pytest.raises(InputError, match="starts from source states of the user: give x0"):
+        make_model(**TWO_SIDED).sample(2)
+    with pytest.raises(InputError, match="x0: expected 2 source states, got 3"):
+        make_model(**TWO_SIDED).sample(2, x0=x0)
+    with pytest.raises(InputError, match="x0: expected"):
+        make_model(**TWO_SIDED).sample(2, x0=x0[:2, 0])
+    with pytest.raises(InputError, match="x0: this model starts from noise"):
+        make_model().sample(3, x0=x0)
 
 
 def test_categorical():

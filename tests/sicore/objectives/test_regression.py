@@ -17,7 +17,16 @@ from sicore.interpolants import (
     Trigonometric,
     TwoSidedLinear,
 )
-from sicore.objectives import EDMWeight, Independent, LogitNormal, Objective, SNRWeight
+from sicore.objectives import (
+    EDMWeight,
+    Independent,
+    LogitNormal,
+    Objective,
+    Paired,
+    SNRWeight,
+    TimeLaw,
+    Uniform,
+)
 from sicore.predictions import (
     DATA,
     NOISE,
@@ -41,14 +50,14 @@ CASES += [(TwoSidedLinear(QuadraticGamma()), PAIR)]
 
 
 @dataclass(frozen=True)
-class Inner:
+class Inner(TimeLaw):
     """Uniform times away from the ends, where some targets have no variance to speak of."""
 
     low: float = 0.05
     high: float = 0.95
 
-    def sample(self, noise, interpolant):
-        return self.low + (self.high - self.low) * noise.uniform()
+    def quantile(self, u, interpolant):
+        return self.low + (self.high - self.low) * u
 
 
 @dataclass
@@ -138,7 +147,7 @@ def test_the_loss_of_a_known_prediction(exact):
     z = noise.named("latent").normal((2,), torch.float64)
     x = p.beta[:, None] * x1 + p.gamma[:, None] * z
     error = (law.denoiser(t, x) - x1).square().mean(1)
-    torch.testing.assert_close(made, EDMWeight()(p) * error)
+    torch.testing.assert_close(made, EDMWeight()(p, DATA) * error)
 
 
 def test_signal_to_noise_makes_data_and_noise_losses_equal(exact):
@@ -239,9 +248,62 @@ def test_a_share_outside_the_unit_interval_is_refused(share):
 
 def test_the_default_source_is_normal():
     noise = Noise.of(0, N)
-    x0, x1 = Independent()(TwoSidedLinear(), torch.zeros(N, 1), noise)
+    x0, x1, z = Independent()(TwoSidedLinear(), torch.zeros(N, 1), noise, None)
     assert abs(x0.mean()) < 4.5 / N**0.5 and abs(x0.var() - 1) < 4.5 * (2 / N) ** 0.5
     assert torch.equal(x1, torch.zeros(N, 1))
-    assert Independent()(Linear(), x1, noise)[0] is None
-    z = noise.named("latent").normal((1,))
+    assert Independent()(Linear(), x1, noise, None).x0 is None
     assert abs(torch.corrcoef(torch.cat((x0, z), 1).T)[0, 1]) < 4.5 / N**0.5
+
+
+def test_a_paired_source_is_the_condition_and_may_be_hidden():
+    noise, x1 = Noise.of(0, 4), torch.zeros(4, 1)
+    given = {"x0": torch.arange(4.0).unsqueeze(1), "class": torch.arange(4)}
+    path = TwoSidedLinear(BrownianGamma())
+    for seen in (True, False):
+        coupling, watched = Paired(seen=seen), Watched()
+        assert coupling.observed == ("x0" if seen else None)
+        assert torch.equal(coupling(path, x1, noise, given).x0, given["x0"])
+        Objective(path, coupling=coupling, condition_dropout=1.0).loss(watched, x1, given, noise)
+        (shown,) = watched.seen
+        assert set(shown) == ({"x0", "class"} if seen else {"class"})
+        assert bool((shown["class"] == -1).all())
+        if seen:
+            assert torch.equal(shown["x0"], given["x0"])  # never dropped: it is where x starts
+    with pytest.raises(InputError, match="gives no condition 'x0', only \\['class'\\]"):
+        Paired()(path, x1, noise, {"class": given["class"]})
+    with pytest.raises(InputError, match="Linear starts from noise, not from x0"):
+        Paired()(Linear(), x1, noise, given)
+
+
+def test_dropped_numbers_are_missing():
+    left = conditions_after(0.5, mass=torch.arange(100.0), label=torch.arange(100))
+    assert torch.equal(left["mass"].isnan(), left["label"] < 0)
+    assert bool(left["mass"].isnan().any()) and not bool(left["mass"].isnan().all())
+
+
+def test_leaves_as_tasks():
+    """``Σ_k c_k mean-square of leaf k``."""
+    noise = Noise.of(0, 5)
+    tree = {"b": torch.zeros(5, 3), "a": torch.zeros(5, 2)}
+    silent = FunctionPrediction(lambda t, x: {k: 0 * v for k, v in x.items()}, Linear(), NOISE)
+    z = noise.named("latent").normal_like(tree)
+    made = Objective(Linear(), leaf_weights={"a": 2.0, "b": 0.5}).loss(silent, tree, None, noise)
+    expected = 2 * z["a"].square().mean(1) + 0.5 * z["b"].square().mean(1)
+    torch.testing.assert_close(made, expected)
+    with pytest.raises(InputError, match="leaf_weights: expected one for each of"):
+        Objective(Linear(), leaf_weights={"a": 1.0}).loss(silent, tree, None, noise)
+
+
+def test_regularisers_are_added():
+    noise, x1 = Noise.of(0, 5), torch.zeros(5, 2)
+    silent = FunctionPrediction(lambda t, x: 0 * x, Linear(), NOISE)
+    plain = Objective(Linear()).loss(silent, x1, None, noise)
+
+    def size(prediction, sample, condition, noise):
+        assert prediction is silent
+        return sample.x_t.square().sum(1)
+
+    t = Uniform().sample(noise.named("time"), Linear())
+    x_t = (1 - t).float().unsqueeze(1) * noise.named("latent").normal_like(x1)
+    made = Objective(Linear(), regularisers=(size, size)).loss(silent, x1, None, noise)
+    torch.testing.assert_close(made, plain + 2 * x_t.square().sum(1))

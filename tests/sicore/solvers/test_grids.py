@@ -50,7 +50,7 @@ def test_a_uniform_grid_on_the_edm_path_is_the_paper_grid_without_a_smallest_lev
 
 def test_noise_levels_need_a_whole_one_sided_path():
     for path, ends in ((TwoSidedLinear(), ()), (VP(), (0.1, 1.0)), (VP(), (1.0, 0.0))):
-        with pytest.raises(InputError, match="noise-level grid: needs a one-sided path"):
+        with pytest.raises(InputError, match="noise-level grid: needs a path with one noise level"):
             NoiseLevelGrid().times(5, path, *ends)
 
 
