@@ -22,6 +22,8 @@ extensions = [
     "sphinx.ext.viewcode",
     "cli_reference",
     "feature_table",
+    "gallery",
+    "gap_figure",
     "mathml",
     "measurements",
     "plugin_example",

@@ -20,7 +20,7 @@ import yaml
 
 import sicore
 from sicore.cli import root
-from sicore.plugins import hookspecs
+from sicore.plugins import get_registry, hookspecs
 
 ROOT = Path(__file__).parents[1]
 PROJECTS = ("pyproject.toml", "plugins/images/pyproject.toml", "apps/pyproject.toml")
@@ -203,6 +203,15 @@ def test_every_room_is_in_the_reference() -> None:
     inside = {"__init__", "__main__", "__pycache__", "cli", "progress"}
     rooms = {p.stem for p in (ROOT / "sicore").iterdir() if p.suffix in {"", ".py"}} - inside
     assert not [room for room in sorted(rooms) if f"automodule:: sicore.{room}\n" not in page]
+
+
+def test_every_path_is_in_the_gallery() -> None:
+    page = text("docs/gallery.md")
+    names = re.findall(r"^### ([a-z-]+)$", page, re.MULTILINE)
+    registered = {e.name for e in get_registry().entries("interpolant") if e.plugin == "sicore"}
+    assert registered <= set(names)
+    drawn = re.findall(r"^```\{gallery\} (?:\{name: )?([a-z-]+)", page, re.MULTILINE)
+    assert set(names) - set(drawn) <= {"product"}  # a path of trees is drawn leaf by leaf
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)

@@ -63,10 +63,11 @@ class Component:
         """The class, function or object that the name stands for (imported now)."""
         return get_registry().resolve(self.group, self.name)
 
-    def build(self, **runtime: Any) -> Any:
+    def build(self, offer: Mapping[str, Any] | None = None, /, **runtime: Any) -> Any:
         """Call the constructor.
 
         Args:
+            offer: for the parts inside this one: each gets what its class lists in ``runtime``.
             runtime: what the program supplies, e.g. ``domain=…``; wins over the configuration.
 
         Raises:
@@ -76,7 +77,7 @@ class Component:
         if GROUPS[self.group].form == "object":
             return target
         whole = self.filled({}) if self.partial else self
-        arguments = {key: _built(value) for key, value in whole.parameters.items()}
+        arguments = {key: _built(value, offer or {}) for key, value in whole.parameters.items()}
         return target(**(arguments | runtime))
 
     def filled(self, values: Mapping[str, Any]) -> Component:
@@ -283,12 +284,13 @@ def _writable(value: Any) -> bool:
     return True
 
 
-def _built(value: Any) -> Any:
+def _built(value: Any, offer: Mapping[str, Any]) -> Any:
     match value:
         case Component():
-            return value.build()
+            wanted = getattr(value.target(), "runtime", ())
+            return value.build(offer, **{key: offer[key] for key in wanted if key in offer})
         case Mapping():
-            return {key: _built(item) for key, item in value.items()}
+            return {key: _built(item, offer) for key, item in value.items()}
     return value
 
 

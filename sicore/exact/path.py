@@ -44,9 +44,13 @@ class ExactPath:
     """The law of ``x_t`` and all its predictions.
 
     Args:
-        interpolant: the path.
-        target: the law of x1.
+        interpolant: the path; its noise must be normal.
+        target: the law of x1, independent of x0.
         source: the law of x0 on a two-sided path; None on a one-sided one.
+
+    Raises:
+        InputError: for a source on a one-sided path, or none on a two-sided one, and for a path
+            whose noise is not normal.
     """
 
     interpolant: Interpolant
@@ -56,6 +60,19 @@ class ExactPath:
     def __post_init__(self) -> None:
         if self.interpolant.two_sided == (self.source is None):
             raise InputError("ExactPath: a source belongs to a two-sided path, and only to it")
+        if not self.interpolant.gaussian:
+            raise InputError("ExactPath: needs normal noise; for other noise there is ExactPoints")
+
+    def given(self, x0: Tensor) -> ExactPath:
+        """The path from one observed x0 ``(d,)``: what a prediction that is given x0 learns.
+
+        x1 keeps its law, being independent of x0; for a pair that is not, make a path whose target
+        is the law of x1 given x0. There is no density where β = γ = 0: the state is x0 itself.
+        """
+        weight = torch.ones(1, dtype=x0.dtype, device=x0.device)
+        place = x0.unsqueeze(0)
+        point = GaussianMixture(weight, place, place.new_zeros(1, len(x0), len(x0)))
+        return ExactPath(self.interpolant, self.target, point)
 
     def marginal(self, t: Tensor | float) -> GaussianMixture:
         """The law of ``x_t`` at one time."""

@@ -7,11 +7,12 @@ from typing import Any
 
 from torch import nn
 
-from sicore.config import RunConfig
+from sicore.config import Component, RunConfig
 from sicore.hub.domain import Domain
 from sicore.interpolants import Interpolant
-from sicore.objectives import Objective
+from sicore.objectives import Coupling, Objective
 from sicore.predictions import Kind, NetworkPrediction, Preconditioning
+from sicore.states import Noise, State
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,20 @@ def build_parts(config: RunConfig) -> Parts:
     )
 
 
-def build_objective(config: RunConfig, interpolant: Interpolant) -> Objective:
+def build_coupling(config: RunConfig, domain: Domain) -> Coupling:
+    """Build the coupling; a source that encodes items gets the domain."""
+    coupling: Coupling = config.objective.coupling.build({"domain": domain})
+    return coupling
+
+
+def build_objective(config: RunConfig, parts: Parts) -> Objective:
     """Build the objective of a training."""
     section = config.objective
     return Objective(
-        interpolant=interpolant,
+        interpolant=parts.interpolant,
         time_law=section.time_law.build(),
         weight=section.weight.build(),
-        coupling=section.coupling.build(),
+        coupling=build_coupling(config, parts.domain),
         antithetic=section.antithetic,
         condition_dropout=section.condition_dropout,
         regularisers=tuple(entry.build() for entry in section.regularisers),
@@ -58,6 +65,18 @@ def build_objective(config: RunConfig, interpolant: Interpolant) -> Objective:
 
 
 def fill_domain(config: RunConfig, dataset: Any) -> RunConfig:
-    """The configuration with its domain section completed from the data."""
-    whole = config.domain.filled(dataset.domain_config())
-    return config.model_copy(update={"domain": whole})
+    """The configuration with what the data decide: its domain, and a path made from them."""
+    config = config.model_copy(update={"domain": config.domain.filled(dataset.domain_config())})
+    complete = getattr(config.interpolant.target(), "completed", None)
+    if complete is None:
+        return config
+
+    def states(n: int) -> State:
+        streams = Noise.of(config.training.seed, len(dataset)).named("path")
+        items, _ = dataset.batch(streams.uniform().argsort()[:n])
+        encoded: State = config.domain.build().encode(items)
+        return encoded
+
+    name, parameters = config.interpolant.name, config.interpolant.parameters
+    path = Component.parse("interpolant", {"name": name, **complete(parameters, states)})
+    return config.model_copy(update={"interpolant": path})

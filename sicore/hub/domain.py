@@ -100,6 +100,20 @@ class Domain:
             "floor": {name: figure(real, held) for name, figure in figures.items()},
         }
 
+    def likelihood(self, model: Model, *, n: int, seed: int = 0, **options: Any) -> dict[str, Any]:
+        """The log-likelihood of n held-out items in the domain's own unit.
+
+        Args:
+            model: of this domain.
+            n: how many items.
+            seed: of the items and of what the estimate draws.
+            options: ``steps``, ``progress``.
+
+        Raises:
+            InputError: the default, for a domain that has no unit for it.
+        """
+        raise InputError(f"the domain '{self.name}' measures no likelihood")
+
     def _flat(self, dataset: Any, n: int) -> Tensor:
         items, _ = dataset.batch(torch.linspace(0, len(dataset) - 1, n).long())
         return flat(self.encode(items))

@@ -17,7 +17,7 @@ from sicore.dynamics import Epsilon
 from sicore.errors import InputError, UnknownName, did_you_mean
 from sicore.files import read_json, write_json, write_text
 from sicore.guidance import ClassifierFree
-from sicore.hub.build import Parts, build_parts
+from sicore.hub.build import Parts, build_coupling, build_parts
 from sicore.hub.domain import Domain
 from sicore.hub.folder import (
     CARD,
@@ -128,6 +128,8 @@ class Model:
         coded = self._condition(condition, n)
         prediction = self._guided(guidance, coded)
         plan = make_plan(self.config.sampling, self.interpolant, solver, steps, grid, epsilon)
+        if plan.epsilon is not None:
+            self._check_score("an SDE")
         source = self._source(x0, n)
         results = []
         cuts = _cuts(first_index, n, batch_size)
@@ -178,6 +180,7 @@ class Model:
             InputError: if y does not fit the operator or the model.
         """
         self._check_measurement(y, operator)
+        self._check_score("restore")
         n = len(y) * samples
         coded = self._condition(condition, n)
         plain = self._guided(guidance, coded)
@@ -238,14 +241,21 @@ class Model:
             if guidance is None:
                 return self.prediction
             raise InputError(f"guidance {scale:g}: needs a condition to guide towards")
-        observed = self._coupling.observed
+        observed = self.coupling.observed
         return ClassifierFree(self.prediction, scale, () if observed is None else (observed,))
 
     @cached_property
-    def _coupling(self) -> Coupling:
+    def coupling(self) -> Coupling:
         """How source and data were paired in training."""
-        coupling: Coupling = self.config.objective.coupling.build()
-        return coupling
+        return build_coupling(self.config, self.domain)
+
+    def _check_score(self, what: str) -> None:
+        if not self.coupling.independent_noise(self.interpolant):
+            raise InputError(
+                f"{what}: needs the score, which this model does not have: its coupling "
+                f"'{self.config.objective.coupling.name}' ties the noise to the data; sample it "
+                f"with an ODE solver"
+            )
 
     def _source(self, x0: State | None, n: int) -> Callable[[slice, Noise], SourceStates | None]:
         """The source states of a part of the samples."""
@@ -253,8 +263,10 @@ class Model:
             if x0 is not None:
                 raise InputError("x0: this model starts from noise, not from source states")
             return lambda part, noise: None
-        coupling, space = self._coupling, self.domain.space
+        coupling, space = self.coupling, self.domain.space
         if x0 is None:
+            if float(self.interpolant.at(0.0).alpha) == 0:
+                raise InputError("x0: this model's path starts from data; give some as x0")
             like = space.zeros(1, self.dtype, self.device)
             return lambda part, noise: SourceStates(
                 coupling.source_states(noise.named("source"), like), coupling.observed
@@ -279,10 +291,12 @@ class Model:
             if name not in self.domain.conditions:
                 raise UnknownName("condition", name, self.domain.conditions)
             kind = self.domain.conditions[name]
+            free = isinstance(value, Tensor)  # codes as a dataset gives them: −1 is "not given"
             if isinstance(value, Tensor):
                 value = value.tolist()
             values = [value] if isinstance(value, (int, str)) else list(value)
-            codes = torch.tensor([kind.index(v) for v in values], device=self.device)
+            known = [-1 if free and v == -1 else kind.index(v) for v in values]
+            codes = torch.tensor(known, device=self.device)
             if len(codes) not in (1, n):
                 raise InputError(f"condition '{name}': expected 1 or {n} values, got {len(codes)}")
             coded[name] = codes.expand(n) if len(codes) == 1 else codes

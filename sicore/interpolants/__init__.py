@@ -1,6 +1,8 @@
 """Interpolants: the mathematics of a path between source and data."""
 
 from sicore.interpolants.base import Interpolant, InterpolantSample, OneSided, Point
+from sicore.interpolants.bridges import OUVE, SBVE, brownian_bridge
+from sicore.interpolants.fourier import Fourier
 from sicore.interpolants.gammas import (
     BrownianGamma,
     Gamma,
@@ -8,26 +10,66 @@ from sicore.interpolants.gammas import (
     QuadraticGamma,
     SineSquaredGamma,
 )
-from sicore.interpolants.one_sided import EDM, VP, Linear, Trigonometric
+from sicore.interpolants.kinetic_energy import (
+    VarianceCurve,
+    kinetic_energy,
+    posterior_variance,
+)
+from sicore.interpolants.kinetic_optimal import KineticOptimal
+from sicore.interpolants.one_sided import Linear, Trigonometric
+from sicore.interpolants.perturbed import Perturbed, choose_perturbation
 from sicore.interpolants.product import Product
-from sicore.interpolants.two_sided import TwoSided, TwoSidedLinear, TwoSidedTrigonometric
+from sicore.interpolants.student import PFGMPP
+from sicore.interpolants.two_sided import (
+    EncodingDecoding,
+    Mirror,
+    TwoSided,
+    TwoSidedLinear,
+    TwoSidedTrigonometric,
+)
+from sicore.interpolants.variance_exploding import EDM, VE
+from sicore.interpolants.variance_preserving import (
+    VP,
+    SubVP,
+    VariancePreserving,
+    VPCosine,
+    VPSigmoid,
+)
 
 __all__ = [
     "EDM",
+    "OUVE",
+    "PFGMPP",
+    "SBVE",
+    "VE",
     "VP",
     "BrownianGamma",
+    "EncodingDecoding",
+    "Fourier",
     "Gamma",
     "Interpolant",
     "InterpolantSample",
+    "KineticOptimal",
     "Linear",
+    "Mirror",
     "NoGamma",
     "OneSided",
+    "Perturbed",
     "Point",
     "Product",
     "QuadraticGamma",
     "SineSquaredGamma",
+    "SubVP",
     "Trigonometric",
     "TwoSided",
     "TwoSidedLinear",
     "TwoSidedTrigonometric",
+    "VPCosine",
+    "VPSigmoid",
+    "VarianceCurve",
+    "VariancePreserving",
+    "brownian_bridge",
+    "choose_perturbation",
+    "kinetic_energy",
+    "posterior_variance",
 ]

@@ -38,8 +38,9 @@ class Point:
 
     @property
     def gamma_dot(self) -> Tensor:
-        """``γ̇``; infinite where γ has a square-root end point."""
-        return self.gamma_gamma_dot / self.gamma
+        """``γ̇``; infinite where γ has a square-root end point, 0 on a path without noise."""
+        none = (self.gamma == 0) & (self.gamma_gamma_dot == 0)
+        return torch.where(none, 0.0, self.gamma_gamma_dot / self.gamma)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from sicore.errors import InputError
+
 
 class Gamma(Protocol):
     """γ(t) with γ(0) = γ(1) = 0, symmetric about t = 1/2, where it is largest."""
@@ -23,6 +25,11 @@ class Gamma(Protocol):
     def product(self, t: Tensor) -> Tensor:
         """``γ(t) γ̇(t)``."""
         ...
+
+
+def largest(gamma: Gamma) -> float:
+    """``γ(1/2)``."""
+    return float(gamma.value(torch.tensor(0.5, dtype=torch.float64)))
 
 
 @dataclass(frozen=True)
@@ -40,9 +47,20 @@ class NoGamma:
 
 @dataclass(frozen=True)
 class BrownianGamma:
-    """``γ = √(a t (1 − t))``, the Brownian bridge; γ̇ is infinite at both ends."""
+    """``γ = √(a t (1 − t))``, the Brownian bridge; γ̇ is infinite at both ends.
+
+    Args:
+        a: the rate of the bridge's variance; ``γ(1/2) = √a/2``.
+
+    Raises:
+        InputError: unless ``a > 0``.
+    """
 
     a: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.a < math.inf:
+            raise InputError(f"brownian: expected a > 0, got {self.a}; without noise it is 'none'")
 
     def value(self, t: Tensor) -> Tensor:
         """``√(a t (1 − t))``."""

@@ -1,24 +1,66 @@
 """Objectives: losses built from path, prediction, time law, weight and coupling."""
 
-from sicore.objectives.couplings import Coupled, Coupling, Independent, Paired, Source
-from sicore.objectives.laws import EDMLogNormal, LogitNormal, TimeLaw, Uniform
+from sicore.objectives.couplings import (
+    SOURCE,
+    Corruption,
+    Coupled,
+    Coupling,
+    DataDependent,
+    Independent,
+    Paired,
+    Reflow,
+    Source,
+)
+from sicore.objectives.importance import LearnedImportance
+from sicore.objectives.laws import (
+    EDMLogNormal,
+    LogitNormal,
+    LowDiscrepancy,
+    TimeLaw,
+    Uniform,
+    WrappedLaw,
+)
+from sicore.objectives.learned_path import ForwardDrift, LearnedPath, learn_path
 from sicore.objectives.regression import Objective, Regulariser
-from sicore.objectives.weights import EDMWeight, SNRWeight, UniformWeight, Weight
+from sicore.objectives.transport import ExactOT, MinibatchOT, SinkhornOT
+from sicore.objectives.weights import (
+    EDMWeight,
+    LikelihoodWeight,
+    MinSNRWeight,
+    SNRWeight,
+    UniformWeight,
+    Weight,
+)
 
 __all__ = [
+    "SOURCE",
+    "Corruption",
     "Coupled",
     "Coupling",
+    "DataDependent",
     "EDMLogNormal",
     "EDMWeight",
+    "ExactOT",
+    "ForwardDrift",
     "Independent",
+    "LearnedImportance",
+    "LearnedPath",
+    "LikelihoodWeight",
     "LogitNormal",
+    "LowDiscrepancy",
+    "MinSNRWeight",
+    "MinibatchOT",
     "Objective",
     "Paired",
+    "Reflow",
     "Regulariser",
     "SNRWeight",
+    "SinkhornOT",
     "Source",
     "TimeLaw",
     "Uniform",
     "UniformWeight",
     "Weight",
+    "WrappedLaw",
+    "learn_path",
 ]

@@ -1,10 +1,13 @@
-"""Time laws: how often training visits each time. All draw float64 times ``(B,)``."""
+"""Time laws: how often training visits each time. All draw float64 times ``(B,)``.
+
+A law that learns is in ``importance``.
+"""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +15,8 @@ from torch import Tensor
 from sicore.errors import InputError
 from sicore.interpolants import Interpolant, OneSided
 from sicore.states import Noise
+
+_GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # φ 2⁶⁴ modulo 2⁶⁴, as a signed 64-bit integer
 
 
 class TimeLaw(ABC):
@@ -31,6 +36,14 @@ class TimeLaw(ABC):
 
     def observe(self, t: Tensor, loss: Tensor) -> None:
         """See the losses ``(B,)`` at times t, without gradient; most laws learn nothing."""
+        return None
+
+    def state(self) -> dict[str, Tensor]:
+        """What it has learned, for a checkpoint; most laws hold nothing."""
+        return {}
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from the ``state`` of a law made with the same parameters."""
         return None
 
 
@@ -64,7 +77,7 @@ class LogitNormal(TimeLaw):
 
 @dataclass(frozen=True)
 class EDMLogNormal(TimeLaw):
-    """``log σ ~ N(mean, std²)``, cut off at the path's largest noise level.
+    """``log σ ~ N(mean, std²)``, cut off at the path's largest and smallest noise levels.
 
     Source: Karras et al. 2022, table 1.
     """
@@ -81,8 +94,66 @@ class EDMLogNormal(TimeLaw):
         if not isinstance(interpolant, OneSided):
             name = type(interpolant).__name__
             raise InputError(f"edm-log-normal: needs a path with one noise level, not {name}")
-        largest = float(interpolant.noise_level(torch.zeros((), dtype=torch.float64)))
-        cut = (math.log(largest) - self.mean) / self.std if math.isfinite(largest) else math.inf
-        below = 0.5 * (1 + math.erf(cut / math.sqrt(2)))
-        normal = torch.special.ndtri((1 - u) * below)
+        ends = interpolant.noise_level(torch.tensor([1.0, 0.0], dtype=torch.float64))
+        low, high = torch.special.ndtr((ends.log() - self.mean) / self.std).tolist()
+        normal = torch.special.ndtri(low + (1 - u) * (high - low))
         return interpolant.time_at(torch.exp(self.mean + self.std * normal))
+
+
+@dataclass(frozen=True)
+class WrappedLaw(TimeLaw):
+    """Another law, of which a subclass changes something.
+
+    Args:
+        time_law: the law inside.
+    """
+
+    time_law: TimeLaw = Uniform()
+
+    def quantile(self, u: Tensor, interpolant: Interpolant) -> Tensor:
+        """That of the law inside."""
+        return self.time_law.quantile(u, interpolant)
+
+    def sample(self, noise: Noise, interpolant: Interpolant) -> Tensor:
+        """That of the law inside."""
+        return self.time_law.sample(noise, interpolant)
+
+    def correction(self, t: Tensor) -> Tensor:
+        """That of the law inside."""
+        return self.time_law.correction(t)
+
+    def observe(self, t: Tensor, loss: Tensor) -> None:
+        """Passed on."""
+        self.time_law.observe(t, loss)
+
+    def state(self) -> dict[str, Tensor]:
+        """That of the law inside."""
+        return self.time_law.state()
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Passed on."""
+        self.time_law.load(state)
+
+
+@dataclass(frozen=True)
+class LowDiscrepancy(WrappedLaw):
+    """Another law's quantiles at ``u_k = frac(u_0 + k φ)``, φ the golden ratio, k the sample.
+
+    Any window of consecutive samples, such as a batch, covers (0, 1) almost evenly: its
+    discrepancy falls as ``log B / B``, not as ``1/√B``, and with it the part of the loss
+    estimate's error that comes from the times. Each u_k alone is uniform over seeds, through u_0.
+    It is a function of (seed, k) in wrapping 64-bit integers, the same in any batch and process.
+
+    Args:
+        time_law: the law whose quantiles are taken.
+
+    Sources: Weyl's sequence, as in Niederreiter 1992, section 3.1; for times, Kingma et al.,
+    "Variational diffusion models", 2021, appendix I.1, with a grid for each batch.
+    """
+
+    def sample(self, noise: Noise, interpolant: Interpolant) -> Tensor:
+        """The sequence at the noise's sample numbers."""
+        start = replace(noise, index=torch.zeros_like(noise.index[:1])).uniform()
+        offset = (start * 2.0**32).long() << 32
+        places = (offset + noise.index * _GOLDEN >> 12) & (1 << 52) - 1
+        return self.quantile((places.double() + 0.5) * 2.0**-52, interpolant)

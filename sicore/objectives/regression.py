@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 
 from sicore.errors import InputError
 from sicore.interpolants import Interpolant, InterpolantSample
-from sicore.objectives.couplings import Coupling, Independent
+from sicore.objectives.couplings import Coupled, Coupling, Independent
 from sicore.objectives.laws import TimeLaw, Uniform
 from sicore.objectives.weights import UniformWeight, Weight
 from sicore.predictions import Condition, Prediction
@@ -66,6 +66,11 @@ class Objective:
         if not 0 <= self.condition_dropout <= 1:
             got = self.condition_dropout
             raise InputError(f"condition_dropout: expected a share in [0, 1], got {got}")
+        if self.antithetic and not self.coupling.independent_noise(self.interpolant):
+            raise InputError(
+                f"antithetic: {type(self.coupling).__name__} ties the noise of "
+                f"{type(self.interpolant).__name__} to the data, so −z is not as good as z"
+            )
 
     def loss(self, prediction: Prediction, x1: State, condition: Condition, noise: Noise) -> Tensor:
         """The loss of each sample, ``(B,)``; the caller reduces.
@@ -78,7 +83,7 @@ class Objective:
         """
         t = self.time_law.sample(noise.named("time"), self.interpolant)
         pair = self.coupling(self.interpolant, x1, noise, condition)
-        given = self._given(condition, noise)
+        given = self._given(condition, pair, noise)
         sample = self.interpolant.sample(pair.x0, pair.x1, t, pair.z)
         loss = self._error(prediction, sample, given)
         if self.antithetic:
@@ -113,14 +118,15 @@ class Objective:
         shares = [self.leaf_weights[name] / parts[name][0].numel() for name in sorted(parts)]
         return torch.tensor(shares).unsqueeze(1)
 
-    def _given(self, condition: Condition, noise: Noise) -> Condition:
+    def _given(self, condition: Condition, pair: Coupled, noise: Noise) -> Condition:
         """What the network sees: a dropped condition is −1 (a code) or NaN (numbers)."""
-        shown = self.coupling.shown(condition)
+        shown, observed = self.coupling.shown(condition), self.coupling.observed
+        if observed is not None:
+            shown = {**(shown or {}), observed: cast("Tensor", pair.x0)}
         if not shown or self.condition_dropout == 0:
             return shown
         kept = noise.named("condition").uniform() >= self.condition_dropout
-        always = self.coupling.observed
-        return {k: v if k == always else _dropped(kept, v) for k, v in shown.items()}
+        return {k: v if k == observed else _dropped(kept, v) for k, v in shown.items()}
 
 
 def _dropped(kept: Tensor, value: Tensor) -> Tensor:

@@ -17,9 +17,31 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
             "sicore.interpolants:TwoSidedTrigonometric",
             "quarter circles between any two laws, with noise between",
         ),
-        "vp": ("sicore.interpolants:VP", "variance-preserving diffusion"),
+        "encoding-decoding": (
+            "sicore.interpolants:EncodingDecoding",
+            "between any two laws through a Gaussian in the middle",
+        ),
+        "mirror": ("sicore.interpolants:Mirror", "from the data back to the data, with noise"),
+        "vp": ("sicore.interpolants:VP", "variance-preserving diffusion, linear schedule"),
+        "vp-cosine": ("sicore.interpolants:VPCosine", "variance-preserving, cosine schedule"),
+        "vp-sigmoid": ("sicore.interpolants:VPSigmoid", "variance-preserving, sigmoid schedule"),
+        "sub-vp": ("sicore.interpolants:SubVP", "less noise than variance-preserving diffusion"),
+        "ve": ("sicore.interpolants:VE", "variance-exploding diffusion"),
         "edm": ("sicore.interpolants:EDM", "data plus growing noise, as in EDM"),
+        "pfgmpp": ("sicore.interpolants:PFGMPP", "data plus growing heavy-tailed noise: PFGM++"),
+        "ouve": ("sicore.interpolants:OUVE", "from a noisy recording to the clean one: SGMSE+"),
+        "sb-ve": ("sicore.interpolants:SBVE", "Schrödinger bridge from a known observation"),
+        "brownian-bridge": (
+            "sicore.interpolants:brownian_bridge",
+            "Brownian bridge from a known observation",
+        ),
+        "kinetic-optimal": (
+            "sicore.interpolants:KineticOptimal",
+            "least kinetic energy, measured on the data",
+        ),
+        "fourier": ("sicore.interpolants:Fourier", "between any two laws, with free coefficients"),
         "product": ("sicore.interpolants:Product", "a path of its own for each leaf of a tree"),
+        "perturbed": ("sicore.interpolants:Perturbed", "a path to blurred data, for thin sets"),
     },
     "gamma": {
         "none": ("sicore.interpolants:NoGamma", "no noise: rectified flow"),
@@ -39,15 +61,40 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "uniform": ("sicore.objectives:Uniform", "uniform over [0, 1]"),
         "logit-normal": ("sicore.objectives:LogitNormal", "more often in the middle"),
         "edm-log-normal": ("sicore.objectives:EDMLogNormal", "log-normal noise levels, as in EDM"),
+        "low-discrepancy": ("sicore.objectives:LowDiscrepancy", "another law, spread evenly"),
+        "learned-importance": (
+            "sicore.objectives:LearnedImportance",
+            "where the losses are large, learned while training",
+        ),
     },
     "weight": {
         "uniform": ("sicore.objectives:UniformWeight", "the same at every time"),
         "edm": ("sicore.objectives:EDMWeight", "unit loss scale at every noise level"),
         "snr": ("sicore.objectives:SNRWeight", "by signal-to-noise ratio"),
+        "min-snr": ("sicore.objectives:MinSNRWeight", "by signal-to-noise ratio, up to a bound"),
+        "likelihood": ("sicore.objectives:LikelihoodWeight", "a bound on the likelihood"),
     },
     "coupling": {
         "independent": ("sicore.objectives:Independent", "source and data drawn independently"),
         "paired": ("sicore.objectives:Paired", "the dataset gives the source state, too"),
+        "exact-ot": ("sicore.objectives:ExactOT", "the cheapest assignment within each batch"),
+        "sinkhorn-ot": (
+            "sicore.objectives:SinkhornOT",
+            "partners drawn from the entropic plan of each batch",
+        ),
+        "data-dependent": (
+            "sicore.objectives:DataDependent",
+            "the source state is a corrupted version of the data",
+        ),
+        "reflow": ("sicore.objectives:Reflow", "the ends of a trained model's trajectories"),
+    },
+    "source": {
+        "normal": ("sicore.hub.sources:Normal", "standard normal source states"),
+        "dataset": ("sicore.hub.sources:FromDataset", "source states from another dataset"),
+        "file": ("sicore.hub.sources:FromFile", "source states from a file of tensors"),
+    },
+    "dataset": {
+        "pairs": ("sicore.hub.pairs:Pairs", "what `sicore reflow` writes: noise and its samples"),
     },
     "preconditioning": {
         "none": ("sicore.predictions:NoPreconditioning", "the network as it is"),
@@ -91,6 +138,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "train": ("sicore.cli.train:command", "Train a model from a preset."),
         "sample": ("sicore.cli.sample:command", "Draw samples from a trained model."),
         "evaluate": ("sicore.cli.evaluate:command", "Measure a trained model."),
+        "reflow": ("sicore.cli.reflow:command", "Draw pairs that straighten a model's paths."),
         "new-plugin": ("sicore.cli.new_plugin:command", "Write the skeleton of a new plugin."),
     },
 }

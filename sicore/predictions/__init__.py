@@ -24,6 +24,7 @@ from sicore.predictions.network import (
     Prediction,
     denoise,
 )
+from sicore.predictions.translation import AsInterpolant
 
 __all__ = [
     "DATA",
@@ -31,6 +32,7 @@ __all__ = [
     "PAIR",
     "SCORE",
     "VELOCITY",
+    "AsInterpolant",
     "Combination",
     "Condition",
     "EDMPreconditioning",

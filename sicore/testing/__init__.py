@@ -7,7 +7,8 @@ finer functions check one object each.
 from sicore.testing.data import check_dataset, check_domain
 from sicore.testing.install import install_plugin
 from sicore.testing.network import check_backbone
-from sicore.testing.numerics import check_interpolant, check_operator, check_solver
+from sicore.testing.numerics import check_operator, check_solver
+from sicore.testing.paths import check_interpolant
 from sicore.testing.plugin import check_lazy_import, check_plugin, check_preset
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Checks of interpolants, solvers and operators against what is known in closed form."""
+"""Checks of solvers and operators against what is known in closed form."""
 
 from __future__ import annotations
 
@@ -10,49 +10,13 @@ import torch
 from torch import Tensor
 
 from sicore.dynamics import PathDynamics, proportional
-from sicore.interpolants import Interpolant, Linear
+from sicore.interpolants import Linear
 from sicore.predictions import VELOCITY, FunctionPrediction
 from sicore.solvers import Solver, solve
 from sicore.states import Noise, State, inner, scale, take
 from sicore.testing.require import require, require_close
 
 DEVIATION = 2.0  # of the Gaussian data on which solvers are checked
-
-
-def check_interpolant(interpolant: Interpolant, *, tolerance: float = 1e-6) -> None:
-    """Check a path: its data end, its derivatives against autodiff, its batching.
-
-    Args:
-        interpolant: an instance of a registered interpolant.
-        tolerance: relative, of the derivatives.
-    """
-    what = f"interpolant {type(interpolant).__name__}"
-    alpha, beta, gamma = (float(c) for c in interpolant.coefficients(torch.tensor(1.0).double()))
-    require(
-        abs(alpha) < 1e-3 and abs(beta - 1) < 1e-3 and abs(gamma) < 1e-2,
-        f"{what}: at t = 1 it must be the data, but α, β, γ = {alpha:g}, {beta:g}, {gamma:g}",
-    )
-    t = torch.linspace(0.05, 0.95, 19, dtype=torch.float64, requires_grad=True)
-    values = interpolant.coefficients(t)
-    slopes = interpolant.derivatives(t)
-    for name, value, slope in zip("αβγ", values, slopes, strict=True):
-        require(value.shape == t.shape, f"{what}: {name}(t) must have the shape of t")
-        require(value.dtype == torch.float64, f"{what}: {name}(t) must be float64")
-        product = value**2 / 2 if name == "γ" else value  # derivatives give γγ̇
-        (exact,) = (
-            torch.autograd.grad(product.sum(), t, retain_graph=True)
-            if product.requires_grad
-            else (torch.zeros_like(t),)
-        )
-        error = float((slope - exact).detach().abs().max() / (1 + exact.abs().max()))
-        label = "γγ̇" if name == "γ" else f"{name}̇"
-        require(error < tolerance, f"{what}: {label} differs from autodiff by {error:.2g}")
-    ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
-    finite = all(
-        bool(torch.isfinite(c).all())
-        for c in (*interpolant.coefficients(ends), *interpolant.derivatives(ends))
-    )
-    require(finite, f"{what}: coefficients and derivatives must be finite at t = 0 and t = 1")
 
 
 def check_solver(solver: Solver) -> None:

@@ -10,10 +10,13 @@ import yaml
 
 from sicore.config import Component, RunConfig, dump_config, load_config, parse_config
 from sicore.config.component import parameters_model
+from sicore.interpolants import Interpolant
 from sicore.plugins import GROUPS, Entry, loaded
+from sicore.states import Noise
 from sicore.testing.data import check_dataset, check_domain
 from sicore.testing.network import check_backbone
-from sicore.testing.numerics import check_interpolant, check_solver
+from sicore.testing.numerics import check_solver
+from sicore.testing.paths import check_interpolant
 from sicore.testing.require import require
 
 
@@ -44,7 +47,7 @@ def check_plugin(name: str) -> None:
         if entry.group == "preset":
             check_preset(entry.name)
         elif entry.group == "interpolant" and _ready(entry):
-            check_interpolant(Component.parse(entry.group, entry.name).build())
+            check_interpolant(_path(entry))
         elif entry.group == "solver" and _ready(entry):
             check_solver(Component.parse(entry.group, entry.name).build())
 
@@ -117,3 +120,12 @@ def _check_entry(entry: Entry) -> None:
 def _ready(entry: Entry) -> bool:
     fields = parameters_model(entry.group, entry.name).model_fields.values()
     return not any(field.is_required() for field in fields)
+
+
+def _path(entry: Entry) -> Interpolant:
+    """A registered path with its defaults, made from some data where it needs them."""
+    completed = getattr(loaded().registry.resolve(entry.group, entry.name), "completed", None)
+    cloud = Noise.of(0, 100).named("data").normal((2,))
+    parameters = completed({}, lambda n: cloud[:n]) if completed else {}
+    path: Interpolant = Component.parse(entry.group, {"name": entry.name, **parameters}).build()
+    return path

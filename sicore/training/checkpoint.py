@@ -18,16 +18,19 @@ from torch import Tensor, nn
 
 from sicore.files import read_json, write_json
 from sicore.hub.folder import CHECKPOINT, read_tensors, write_tensors
+from sicore.objectives import TimeLaw
 from sicore.training.ema import EMA
 
 
 @dataclass
 class TrainingState:
-    """The parts that change while training."""
+    """The parts that change while training; a scaler only where gradients are float16."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     ema: EMA
+    time_law: TimeLaw
+    scaler: torch.amp.GradScaler | None = None
     step: int = 0
 
 
@@ -39,7 +42,11 @@ def save_checkpoint(folder: Path, state: TrainingState, config: str) -> None:
     write_tensors(partial / "network.safetensors", state.network.state_dict())
     write_tensors(partial / "ema.safetensors", state.ema.tensors)
     write_tensors(partial / "optimizer.safetensors", _optimizer_tensors(state.optimizer))
+    if learned := state.time_law.state():
+        write_tensors(partial / "time_law.safetensors", learned)
     progress = {"step": state.step, "ema_updates": state.ema.updates, "config": config}
+    if state.scaler is not None:
+        progress["scaler"] = state.scaler.state_dict()
     write_json(partial / "progress.json", progress)
     shutil.rmtree(target, ignore_errors=True)
     os.replace(partial, target)
@@ -54,7 +61,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def read_progress(checkpoint: Path) -> dict[str, Any]:
-    """The step, the count of averages and the configuration of a checkpoint."""
+    """The step, the count of averages, the configuration and the scaler of a checkpoint."""
     content: dict[str, Any] = read_json(checkpoint / "progress.json")
     return content
 
@@ -65,6 +72,10 @@ def load_checkpoint(checkpoint: Path, state: TrainingState) -> None:
     state.network.load_state_dict(read_tensors(checkpoint / "network.safetensors"))
     state.ema.load(read_tensors(checkpoint / "ema.safetensors"), progress["ema_updates"])
     _load_optimizer(state.optimizer, read_tensors(checkpoint / "optimizer.safetensors"))
+    if state.time_law.state():
+        state.time_law.load(read_tensors(checkpoint / "time_law.safetensors"))
+    if state.scaler is not None:
+        state.scaler.load_state_dict(progress["scaler"])
     state.step = progress["step"]
 
 

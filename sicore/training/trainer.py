@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,6 +36,7 @@ from sicore.training.checkpoint import (
     save_checkpoint,
 )
 from sicore.training.ema import EMA
+from sicore.training.gathered import GatheredLaw
 from sicore.training.interrupt import finish_step_on_interrupt
 from sicore.training.log import Log
 from sicore.training.order import batch_indices
@@ -63,8 +65,9 @@ def train(
         The folder.
 
     Raises:
-        InputError: if the folder is not empty, the checkpoint is of another configuration, or
-            the loss is not finite.
+        InputError: if the folder is not empty, the checkpoint is of another configuration, the
+            batch is smaller than the number of processes, or the loss, its gradient or a weight
+            is not finite.
     """
     folder = Path(folder)
     accelerator = _accelerator(config, device, folder)
@@ -107,6 +110,14 @@ def _check_same(config: RunConfig, checkpoint: Path) -> None:
         )
 
 
+def _check_shares(batch_size: int, processes: int) -> None:
+    if batch_size < processes:
+        raise InputError(
+            f"training.batch_size: {processes} processes share it, so expected at least "
+            f"{processes}, got {batch_size}"
+        )
+
+
 class _Run:
     """One training: its objects, its loop and its log."""
 
@@ -115,9 +126,10 @@ class _Run:
     ) -> None:
         self.config, self.folder, self.accelerator = config, folder, accelerator
         self.dataset, self.settings = dataset, config.training
+        _check_shares(self.settings.batch_size, accelerator.num_processes)
         torch.manual_seed(self.settings.seed)
         self.parts: Parts = build_parts(config)
-        self.objective: Objective = build_objective(config, self.parts.interpolant)
+        self.objective: Objective = build_objective(config, self.parts)
         network = self.parts.network
         if self.settings.channels_last:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -127,7 +139,12 @@ class _Run:
             lr=self.settings.learning_rate,
             weight_decay=self.settings.weight_decay,
         )
-        self.state = TrainingState(network, optimizer, EMA(network, self.settings.ema_decay))
+        law = self.objective.time_law
+        if accelerator.num_processes > 1 and law.state():
+            shared = GatheredLaw(law, accelerator=accelerator)
+            self.objective = replace(self.objective, time_law=shared)
+        ema = EMA(network, self.settings.ema_decay)
+        self.state = TrainingState(network, optimizer, ema, law, accelerator.scaler)
         wrapped, self.optimizer = accelerator.prepare(network, optimizer)
         compiled = torch.compile(wrapped) if self.settings.compile else wrapped
         self.wrapped = cast("nn.Module", compiled)
@@ -153,6 +170,8 @@ class _Run:
                     entry = self._measure(loss, norm, time.monotonic() - started)
                     log.write(entry)
                     bar.describe(f"loss {entry['loss']:.4f}")
+                if saving:
+                    self._check_weights(norm)
                 if main and saving:
                     save_checkpoint(self.folder, state, dump_config(self.config))
                 bar.advance()
@@ -168,7 +187,9 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate(self.state.step)
         torch.manual_seed(hash((self.settings.seed, self.state.step)) % 2**63)  # dropout
-        loss = self.objective.loss(prediction, x1, condition, noise).mean()
+        losses = self.objective.loss(prediction, x1, condition, noise)
+        # The mean over processes, of slices that may differ in length, is that over the batch.
+        loss = losses.sum() * (self.accelerator.num_processes / self.settings.batch_size)
         self.accelerator.backward(loss)
         norm = self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.settings.clip_norm)
         self.optimizer.step()
@@ -183,7 +204,8 @@ class _Run:
         share = slice(rank * n // world, (rank + 1) * n // world)
         indices = batch_indices(len(self.dataset), n, step, self.settings.seed)[share]
         items, condition = self.dataset.batch(indices)
-        x1 = to(self.parts.domain.encode(items), device=device)
+        encoded = getattr(self.dataset, "encoded", False)  # items that are states already
+        x1 = to(items if encoded else self.parts.domain.encode(items), device=device)
         numbers = torch.arange(step * n, (step + 1) * n, device=device)[share]
         noise = Noise(self.settings.seed, numbers, "training", space=self.parts.domain.space)
         return x1, {k: v.to(device) for k, v in condition.items()} or None, noise
@@ -197,12 +219,7 @@ class _Run:
 
     def _measure(self, loss: Tensor, norm: Tensor, seconds: float) -> dict[str, float]:
         mean = float(self.accelerator.reduce(loss, "mean"))
-        if not math.isfinite(mean):
-            raise InputError(
-                f"training: the loss is {mean} at step {self.state.step}; lower "
-                f"training.learning_rate, or use training.precision=no; checkpoints before it "
-                f"are kept in {self.folder}"
-            )
+        self._check_finite(math.isfinite(mean), f"the loss is {mean}")
         entry = {
             "step": float(self.state.step),
             "loss": mean,
@@ -212,6 +229,21 @@ class _Run:
         }
         self.accelerator.log({k: v for k, v in entry.items() if k != "step"}, self.state.step)
         return entry
+
+    def _check_weights(self, norm: Tensor) -> None:
+        """Refuse to save what a step of a gradient that is not finite has spoilt."""
+        skipped = self.accelerator.optimizer_step_was_skipped  # by the scaler of float16
+        self._check_finite(skipped or math.isfinite(float(norm)), f"the gradient is {float(norm)}")
+        weights = [t for t in self.state.network.state_dict().values() if t.is_floating_point()]
+        finite = torch.stack([t.isfinite().all() for t in weights]).all()
+        self._check_finite(bool(finite), "a weight is not finite")
+
+    def _check_finite(self, finite: bool, finding: str) -> None:
+        if not finite:
+            raise InputError(
+                f"training: {finding} at step {self.state.step}; lower training.learning_rate, "
+                f"or use training.precision=no; checkpoints before it are kept in {self.folder}"
+            )
 
     def _write_model(self) -> None:
         write_tensors(self.folder / WEIGHTS, self.state.ema.tensors)

@@ -108,6 +108,12 @@ class Images(Domain):
         ]
         return [*paths, write_picture(contact_sheet(pictures), folder / f"{stem}s.png")]
 
+    def likelihood(self, model: Model, *, n: int, seed: int = 0, **options: Any) -> dict[str, Any]:
+        """Bits per dimension of n test pictures; see ``sicore_images.likelihood``."""
+        from sicore_images.likelihood import evaluate_likelihood
+
+        return evaluate_likelihood(model, n=n, seed=seed, **options)
+
     def evaluate(self, model: Model, *, n: int, seed: int = 0, **options: Any) -> dict[str, Any]:
         """Distances between the model's pictures and real ones; see ``sicore_images.metrics``."""
         from sicore_images.metrics import evaluate

@@ -1,6 +1,5 @@
 """Each check accepts what is right, and tells each way of being wrong."""
 
-import dataclasses
 from typing import ClassVar
 
 import pytest
@@ -10,7 +9,6 @@ from torch import nn
 from sicore.backbones import MLP
 from sicore.config import Component
 from sicore.hub import Categorical, Domain
-from sicore.interpolants import VP, Linear
 from sicore.inverse import Blur, Downsample, Inpaint, LinearFunction
 from sicore.plugins import get_registry
 from sicore.solvers import Euler, EulerMaruyama, Heun
@@ -19,7 +17,6 @@ from sicore.testing import (
     check_backbone,
     check_dataset,
     check_domain,
-    check_interpolant,
     check_lazy_import,
     check_operator,
     check_plugin,
@@ -170,39 +167,6 @@ def test_the_perceptron_takes_trees_of_any_shape():
     check_backbone(MLP(domain, width=16), domain)
 
 
-@dataclasses.dataclass(frozen=True)
-class WrongSlope(Linear):
-    def derivatives(self, t):
-        alpha, beta, gamma = super().derivatives(t)
-        return alpha, beta * 1.001, gamma
-
-
-@dataclasses.dataclass(frozen=True)
-class WrongEnd(Linear):
-    def coefficients(self, t):
-        alpha, beta, gamma = super().coefficients(t)
-        return alpha, beta / 2, gamma
-
-
-@dataclasses.dataclass(frozen=True)
-class InfiniteEnd(VP):
-    def derivatives(self, t):
-        alpha, beta, gamma = super().derivatives(t)
-        return alpha, beta, gamma / torch.where(t == 1, 0.0, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("path", "says"),
-    [
-        (WrongSlope(), "β̇ differs from autodiff"),
-        (WrongEnd(), "at t = 1 it must be the data"),
-        (InfiniteEnd(), "must be finite at t = 0"),
-    ],
-)
-def test_wrong_interpolants(path, says):
-    assert says in fails(check_interpolant, path)
-
-
 class Overstated(Euler):
     order: ClassVar[int] = 2
 
@@ -245,11 +209,6 @@ def test_wrong_solvers(solver, says):
 @pytest.mark.parametrize("name", get_registry().names("solver"))
 def test_registered_solvers(name):
     check_solver(Component.parse("solver", name).build())
-
-
-@pytest.mark.parametrize("name", get_registry().names("interpolant"))
-def test_registered_interpolants(name):
-    check_interpolant(Component.parse("interpolant", name).build())
 
 
 PICTURES = torch.randn(3, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -6,7 +6,6 @@ import re
 import socket
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +16,6 @@ from sicore.config import dump_config
 from sicore.errors import InputError
 from sicore.hub import load
 from sicore.training import checkpoint, train
-from sicore.training.trainer import _Run
 
 RUN = """
 import sys
@@ -202,57 +200,54 @@ def test_a_constant_schedule(configured, tmp_path):
     assert [e["learning_rate"] for e in metrics(tmp_path / "model")] == [1e-2] * 3
 
 
-def slices(config, world, step, tmp_path):
-    """What each process of a world of processes gets of one step."""
-    dataset = config.data.build()
-    domain = config.domain.filled(dataset.domain_config()).build()
-    for rank in range(world):
-        accelerator = SimpleNamespace(device="cpu", process_index=rank, num_processes=world)
-        run = object.__new__(_Run)
-        run.settings, run.dataset, run.accelerator = config.training, dataset, accelerator
-        run.parts = SimpleNamespace(domain=domain)
-        yield run._batch(step)
+LEARNING = {"time_law": {"name": "learned-importance", "bins": 4, "history": 20}}
 
 
-@pytest.mark.parametrize("world", [2, 3, 8])
-def test_processes_share_the_global_batch(configured, tmp_path, world):
-    """Data, conditions and streams: the slices together are the batch of one process."""
-    config = configured(batch_size=8)
-    ((x, condition, noise),) = slices(config, 1, 4, tmp_path)
-    parts = list(slices(config, world, 4, tmp_path))
-    assert torch.equal(torch.cat([p[0] for p in parts]), x)
-    assert torch.equal(torch.cat([p[1]["class"] for p in parts]), condition["class"])
-    assert torch.equal(torch.cat([p[2].index for p in parts]), noise.index)
-    drawn = torch.cat([p[2].normal((2,)) for p in parts])
-    assert torch.equal(drawn, noise.normal((2,)))
+def test_two_processes_train_the_same_model(configured, toy, tmp_path):
+    """Two real processes (gloo), with slices of 3 and of 4, and a law that learns from both.
 
-
-def test_no_stream_is_used_twice(configured, tmp_path):
-    config = configured(batch_size=8)
-    numbers = [next(slices(config, 1, step, tmp_path))[2].index for step in range(5)]
-    assert len(torch.cat(numbers).unique()) == 40
-
-
-def test_two_processes_train_the_same_model(configured, whole, toy, tmp_path):
-    """Two real processes (gloo): the losses and the weights of one, up to rounding."""
-    folder = tmp_path / "two"
+    Losses, weights and law are those of one process, up to rounding.
+    """
+    config, folder = configured(LEARNING, batch_size=7), tmp_path / "two"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     shared |= {"ACCELERATE_USE_CPU": "true", "LOCAL_WORLD_SIZE": "2"}
     processes = [
-        started(configured(), folder, tmp_path, toy, RANK=rank, LOCAL_RANK=rank, **shared)
+        started(config, folder, tmp_path, toy, RANK=rank, LOCAL_RANK=rank, **shared)
         for rank in ("0", "1")
     ]
+    one = quiet(config, tmp_path / "one")
     errors = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], errors
     losses = [entry["loss"] for entry in metrics(folder)]
-    assert losses == pytest.approx([entry["loss"] for entry in metrics(whole)], rel=1e-4)
+    assert losses == pytest.approx([entry["loss"] for entry in metrics(one)], rel=1e-4)
     assert [entry["step"] for entry in metrics(folder)] == list(range(1, 31))
-    first, second = load_file(folder / "model.safetensors"), load_file(whole / "model.safetensors")
-    for name, tensor in first.items():
-        torch.testing.assert_close(tensor, second[name], rtol=1e-3, atol=1e-4)
+    for name in ("model", "checkpoint-30/time_law"):
+        first, second = (load_file(f / f"{name}.safetensors") for f in (folder, one))
+        for key, tensor in first.items():
+            torch.testing.assert_close(tensor, second[key], rtol=1e-3, atol=1e-4)
+
+
+def test_what_a_time_law_has_learned_goes_on_bit_by_bit(configured, toy, tmp_path):
+    config = configured(LEARNING)
+    whole, folder = quiet(config, tmp_path / "whole"), tmp_path / "killed"
+    process = started(config, folder, tmp_path, toy, TOY_KILL="25")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == -9, err
+    kept = load_file(folder / "checkpoint-20/time_law.safetensors")
+    assert kept["counts"].min() > 10  # it has left the uniform law
+    quiet(config, folder, resume=True)
+    same_tensors(folder / "model.safetensors", whole / "model.safetensors")
+    law = "checkpoint-30/time_law.safetensors"
+    same_tensors(folder / law, whole / law)
+    for entry, other in zip(metrics(folder), metrics(whole), strict=True):
+        assert entry["loss"] == other["loss"]
+
+
+def test_a_law_that_learns_nothing_is_not_saved(whole):
+    assert not (whole / "checkpoint-30/time_law.safetensors").exists()
 
 
 def test_settings_that_this_machine_cannot_do_are_refused(configured, tmp_path):
