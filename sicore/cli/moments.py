@@ -29,9 +29,9 @@ def command(model: str, rank: int | None, overwrite: bool) -> None:
     and of each class.
     """
     from sicore.config import load_config
-    from sicore.hub.folder import CONFIG
-    from sicore.hub.model import _folder as model_folder
-    from sicore.hub.moments import MOMENTS, fit_moments
+    from sicore.hub.folder import CONFIG, MOMENTS
+    from sicore.hub.model import model_folder
+    from sicore.hub.moments import fit_moments
 
     folder = model_folder(model)
     path = folder / MOMENTS

@@ -34,6 +34,18 @@ if TYPE_CHECKING:
     "--epsilon", type=click.FloatRange(0), help="Noise of an SDE solver: ε = EPSILON · γ(t)."
 )
 @click.option(
+    "--teleport",
+    type=float,
+    metavar="SIGMA",
+    help="Start at the noise level SIGMA, where Gaussians of the data lead (see `moments`).",
+)
+@click.option(
+    "--x0",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Source states of a two-sided model, .safetensors or .npy; as many as -n.",
+)
+@click.option(
     "--batch-size",
     type=click.IntRange(1),
     default=64,
@@ -59,6 +71,8 @@ def command(
     class_: str | None,
     guidance: float | None,
     epsilon: float | None,
+    x0: Path | None,
+    teleport: float | None,
     batch_size: int,
     processes: int,
     seed: int,
@@ -73,6 +87,7 @@ def command(
     check_output(folder, overwrite)
     import sicore
     from sicore.hub.bulk import sample_bulk
+    from sicore.hub.sources import read_states
     from sicore.progress import progress_bar
 
     loaded = sicore.load(model, device=check_device(device))
@@ -89,6 +104,8 @@ def command(
             grid=grid,
             guidance=guidance,
             epsilon=epsilon,
+            x0=None if x0 is None else read_states(x0),
+            teleport=teleport,
             condition=_condition(loaded.domain, class_),
         )
     if wrong := int(samples.status.count_nonzero()):

@@ -26,16 +26,18 @@ from torch import Tensor
 from sicore.errors import InputError, SicoreError
 from sicore.hub.model import Model, load
 from sicore.hub.samples import Samples
-from sicore.states import State, concatenate, leaves, to
+from sicore.states import State, concatenate, leaves, take, to
+from sicore.states import batch_size as batch_count
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Samples number ``first`` to ``first + count − 1``, with their condition."""
+    """Samples number ``first`` to ``first + count − 1``, with their condition and source states."""
 
     first: int
     count: int
     condition: Mapping[str, Any] | None
+    x0: State | None
 
 
 def sample_bulk(
@@ -45,6 +47,7 @@ def sample_bulk(
     processes: int = 1,
     batch_size: int = 64,
     condition: Mapping[str, Any] | None = None,
+    x0: State | None = None,
     advance: Callable[[int], None] | None = None,
     **options: Any,
 ) -> Samples:
@@ -58,6 +61,7 @@ def sample_bulk(
             share of one process, for one process and for many.
         batch_size: samples for each network call.
         condition: as in ``Model.sample``.
+        x0: source states ``(n, ...)`` of a two-sided path, or None.
         advance: called with the number of samples that were just finished.
         options: passed on to ``Model.sample``; with several processes they must be picklable.
 
@@ -67,8 +71,15 @@ def sample_bulk(
     Raises:
         InputError: a process died, or ``Model.sample`` refuses the options.
     """
+    if x0 is not None and batch_count(x0) != n:
+        raise InputError(f"x0: expected {n} source states, got {batch_count(x0)}")
     chunks = [
-        Chunk(first, min(batch_size, n - first), _part(condition, n, first, batch_size))
+        Chunk(
+            first,
+            min(batch_size, n - first),
+            _part(condition, n, first, batch_size),
+            None if x0 is None else take(x0, slice(first, first + batch_size)),
+        )
         for first in range(0, n, batch_size)
     ]
     options = {**options, "batch_size": batch_size}
@@ -109,7 +120,11 @@ def _here(model: Model, chunks: list[Chunk], options: Mapping[str, Any]) -> Iter
         with warnings.catch_warnings():  # the caller sees the status of all chunks together
             warnings.filterwarnings("ignore", message=".* are not finite")
             part = model.sample(
-                chunk.count, condition=chunk.condition, first_index=chunk.first, **options
+                chunk.count,
+                condition=chunk.condition,
+                x0=chunk.x0,
+                first_index=chunk.first,
+                **options,
             )
         yield replace(part, x=to(part.x, device="cpu"), status=part.status.cpu())
 

@@ -14,8 +14,9 @@ from sicore.errors import InputError
 from sicore.files import write_atomically
 
 WEIGHTS, CONFIG, CARD, METRICS = "model.safetensors", "config.yaml", "README.md", "metrics.json"
+MOMENTS = "moments.safetensors"
 LOG, CHECKPOINT = "metrics.jsonl", "checkpoint"
-OWN = (WEIGHTS, CONFIG, CARD, METRICS, LOG, f"{CHECKPOINT}-*", f".{CHECKPOINT}-*")
+OWN = (WEIGHTS, CONFIG, CARD, METRICS, MOMENTS, LOG, f"{CHECKPOINT}-*", f".{CHECKPOINT}-*")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

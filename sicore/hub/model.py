@@ -23,11 +23,13 @@ from sicore.hub.folder import (
     CARD,
     CONFIG,
     METRICS,
+    MOMENTS,
     WEIGHTS,
     new_model_folder,
     read_tensors,
     write_tensors,
 )
+from sicore.hub.moments import Moments, Teleport, read_moments
 from sicore.hub.plan import Plan, SourceStates, built, make_plan
 from sicore.hub.samples import Samples
 from sicore.interpolants import Interpolant
@@ -50,12 +52,19 @@ class Model:
         parts: the objects that it names, with the trained weights.
         metrics: what was measured, from ``metrics.json``.
         card: the model card, Markdown.
+        moments: Gaussians of its data, for ``sample(teleport=…)``.
     """
 
     def __init__(
-        self, config: RunConfig, parts: Parts, metrics: Mapping[str, Any], card: str = ""
+        self,
+        config: RunConfig,
+        parts: Parts,
+        metrics: Mapping[str, Any],
+        card: str = "",
+        moments: Moments | None = None,
     ) -> None:
         self.config, self.parts, self.metrics, self.card = config, parts, metrics, card
+        self.moments = moments
 
     @property
     def domain(self) -> Domain:
@@ -97,6 +106,7 @@ class Model:
         guidance: float | None = None,
         grid: str | Grid | None = None,
         epsilon: float | Epsilon | None = None,
+        teleport: float | None = None,
         x0: State | None = None,
         seed: int = 0,
         first_index: int = 0,
@@ -114,6 +124,8 @@ class Model:
             guidance: scale of classifier-free guidance; 1 is the conditional model.
             grid: a registered name or an object.
             epsilon: ε of the SDE: a number c for ``ε(t) = c γ(t)``, or a function of t.
+            teleport: a noise level σ, in units of the state: start there, with states that the
+                Gaussians of the data (``sicore moments``) made, and save the calls before it.
             x0: source states ``(n, ...)`` of a two-sided path, as ``model.domain.encode`` makes
                 them; by default drawn from the source that the model was trained from.
             seed: sample number k of a seed is the same for every n, batch size and grouping.
@@ -127,7 +139,8 @@ class Model:
         """
         coded = self._condition(condition, n)
         prediction = self._guided(guidance, coded)
-        plan = make_plan(self.config.sampling, self.interpolant, solver, steps, grid, epsilon)
+        defaults, jump = self.config.sampling, self._teleport(teleport)
+        plan = make_plan(defaults, self.interpolant, solver, steps, grid, epsilon, jump)
         if plan.epsilon is not None:
             self._check_score("an SDE")
         source = self._source(x0, n)
@@ -217,6 +230,8 @@ class Model:
         write_text(target / CONFIG, dump_config(self.config))
         write_text(target / CARD, self.card)
         write_json(target / METRICS, dict(self.metrics))
+        if self.moments is not None:
+            self.moments.save(target / MOMENTS)
         return target
 
     def push_to_hub(
@@ -276,6 +291,20 @@ class Model:
             raise InputError(f"x0: expected {n} source states, got {batch_size(x0)}")
         starts = to(x0, self.device, self.dtype)
         return lambda part, noise: SourceStates(take(starts, part), coupling.observed)
+
+    def _teleport(self, sigma: float | None) -> Teleport | None:
+        if sigma is None:
+            return None
+        if self.moments is None:
+            raise InputError(
+                "teleport: this model has no moments of its data; `sicore moments MODEL` fits them"
+            )
+        if not self.coupling.independent_noise(self.interpolant):
+            raise InputError(
+                f"teleport: this model's coupling '{self.config.objective.coupling.name}' ties the "
+                f"noise to the data; the Gaussians do not know how"
+            )
+        return Teleport(self.moments, sigma)
 
     def _noise(self, seed: int, first: int, last: int) -> Noise:
         return Noise.of(seed, last - first, first, self.device, self.domain.space)
@@ -359,7 +388,7 @@ def load(
         UnknownName: if it is neither; names the nearest.
         InputError: if the folder is not whole, or its weights do not fit its configuration.
     """
-    folder = _folder(name)
+    folder = model_folder(name)
     config = load_config(folder / CONFIG)
     parts = build_parts(config)
     tensors = read_tensors(folder / WEIGHTS)
@@ -373,10 +402,16 @@ def load(
     metrics = folder / METRICS
     measured = read_json(metrics) if metrics.exists() else {}
     card = (folder / CARD).read_text("utf-8") if (folder / CARD).exists() else ""
-    return Model(config, parts, measured, card)
+    moments = read_moments(folder / MOMENTS) if (folder / MOMENTS).exists() else None
+    return Model(config, parts, measured, card, moments)
 
 
-def _folder(name: str | Path) -> Path:
+def model_folder(name: str | Path) -> Path:
+    """The folder of a model, from its registered name or itself.
+
+    Raises:
+        UnknownName, InputError: if it is neither.
+    """
     path = Path(name)
     if (path / CONFIG).is_file():
         return path

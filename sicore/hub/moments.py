@@ -24,7 +24,6 @@ from sicore.predictions import Condition
 from sicore.progress import Bar, progress_bar
 from sicore.states import Noise, State, StateSpace, batch_size, leaves, take, zeros_like
 
-MOMENTS = "moments.safetensors"
 CLASS = "class"  # the condition that has Gaussians of its own
 CAPTURED = 0.85  # the share of the variance that the directions kept by default hold
 

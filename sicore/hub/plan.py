@@ -11,6 +11,7 @@ from torch import Tensor
 from sicore.config import Component, SamplingConfig
 from sicore.dynamics import Epsilon, PathDynamics, proportional
 from sicore.errors import ConversionError
+from sicore.hub.moments import Teleport
 from sicore.interpolants import Interpolant
 from sicore.predictions import DATA, Condition, Prediction, combination, convert
 from sicore.solvers import DDIM, Callback, Euler, Grid, Solution, Solver, solve, status_of
@@ -26,12 +27,14 @@ class Plan:
         times: the grid.
         epsilon: ε(t); None for the ODE.
         settings: how it was asked for, as plain values for a manifest.
+        teleport: makes the states of the first time; None for the path's prior.
     """
 
     solver: Solver
     times: Tensor
     epsilon: Epsilon | None
     settings: dict[str, Any]
+    teleport: Teleport | None = None
 
     def run(
         self,
@@ -66,7 +69,11 @@ class Plan:
         path, total = prediction.interpolant, len(self.times) - 1
         x0 = source.x0 if source is not None else None
         observed = x0 if source is not None and source.observed is not None else None
-        x, nfe = path.prior(noise, space, like.dtype, self.times[0], x0), 0
+        start, nfe = self.times[0], 0
+        if self.teleport is None:
+            x = path.prior(noise, space, like.dtype, start, x0)
+        else:
+            x = self.teleport.start(path, noise, space, like.dtype, start, condition)
         flow = PathDynamics(prediction, None, condition, x0=observed)
         noisy = bool((path.at(self.times[-1]).gamma > 0).all())
         lands = self.solver.lands or noisy
@@ -119,6 +126,7 @@ def make_plan(
     steps: int | None,
     grid: str | Grid | None,
     epsilon: float | Epsilon | None,
+    teleport: Teleport | None = None,
 ) -> Plan:
     """Fill what is None from the defaults; an SDE solver without ε gets ``ε(t) = γ(t)``."""
     chosen, solver_name = built("solver", defaults.solver if solver is None else solver)
@@ -130,8 +138,11 @@ def make_plan(
     if isinstance(epsilon, (int, float)):
         settings["epsilon"] = epsilon
         epsilon = proportional(float(epsilon), interpolant) if epsilon else None
-    times = layout.times(count, interpolant, defaults.start, defaults.end)
-    return Plan(chosen, times, epsilon, settings)
+    start = defaults.start
+    if teleport is not None:
+        start, settings["teleport"] = teleport.time(interpolant), teleport.sigma
+    times = layout.times(count, interpolant, start, defaults.end)
+    return Plan(chosen, times, epsilon, settings, teleport)
 
 
 def built(group: str, given: Any) -> tuple[Any, Any]:

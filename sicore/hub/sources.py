@@ -93,11 +93,20 @@ class FromFile:
 
     @cached_property
     def _states(self) -> State:
-        named = _read_array(self.path) if self.path.suffix == ".npy" else read_tensors(self.path)
-        counts = {len(leaf) if leaf.ndim else 0 for leaf in named.values()}
-        if len(counts) != 1 or counts == {0}:
-            raise InputError(f"{self.path}: expected states (N, ...), N above 0, the same for all")
-        return named[PLAIN] if set(named) == {PLAIN} else named
+        return read_states(self.path)
+
+
+def read_states(path: Path) -> State:
+    """States of a ``.safetensors`` or ``.npy`` file, ``(N, ...)``; see ``FromFile``.
+
+    Raises:
+        InputError: if there is no such file, or it holds anything else.
+    """
+    named = _read_array(path) if path.suffix == ".npy" else read_tensors(path)
+    counts = {len(leaf) if leaf.ndim else 0 for leaf in named.values()}
+    if len(counts) != 1 or counts == {0}:
+        raise InputError(f"{path}: expected states (N, ...), N above 0, the same for all")
+    return named[PLAIN] if set(named) == {PLAIN} else named
 
 
 def _numbers(noise: Noise, n: int) -> Tensor:

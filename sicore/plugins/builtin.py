@@ -137,6 +137,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "config": ("sicore.cli.config:command", "Show and check configurations."),
         "train": ("sicore.cli.train:command", "Train a model from a preset."),
         "sample": ("sicore.cli.sample:command", "Draw samples from a trained model."),
+        "moments": ("sicore.cli.moments:command", "Fit Gaussians to a model's data."),
         "evaluate": ("sicore.cli.evaluate:command", "Measure a trained model."),
         "reflow": ("sicore.cli.reflow:command", "Draw pairs that straighten a model's paths."),
         "new-plugin": ("sicore.cli.new_plugin:command", "Write the skeleton of a new plugin."),

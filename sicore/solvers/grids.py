@@ -53,17 +53,17 @@ class NoiseLevelGrid:
     def times(
         self, steps: int, interpolant: Interpolant, start: float = 0.0, end: float = 1.0
     ) -> Tensor:
-        """Times of the levels; only forward over the whole path.
+        """Times of the levels, none above that at ``start``; forward to t = 1.
 
         Raises:
-            InputError: on a two-sided path, which has no noise level, or over a part of the path.
+            InputError: on a two-sided path, which has no noise level, or for another end.
         """
         check_steps(steps)
-        if not isinstance(interpolant, OneSided) or (start, end) != (0.0, 1.0):
+        if not isinstance(interpolant, OneSided) or end != 1.0:
             raise InputError(
-                "noise-level grid: needs a path with one noise level and runs from t = 0 to 1"
+                "noise-level grid: needs a path with one noise level and ends at t = 1"
             )
-        first = interpolant.noise_level(torch.zeros((), dtype=torch.float64)).clamp(
+        first = interpolant.noise_level(torch.tensor(start, dtype=torch.float64)).clamp(
             max=self.sigma_max
         )
         ends = torch.stack((first, torch.tensor(self.sigma_min, dtype=torch.float64)))

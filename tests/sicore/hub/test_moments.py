@@ -11,8 +11,10 @@ from sicore.cli.moments import command
 from sicore.dynamics import PathDynamics
 from sicore.errors import InputError
 from sicore.gaussian import GaussianModel
-from sicore.hub import Categorical, Domain
-from sicore.hub.moments import MOMENTS, Moments, Teleport, fit_moments, read_moments
+from sicore.hub import Categorical, Domain, load
+from sicore.hub.bulk import sample_bulk
+from sicore.hub.folder import MOMENTS
+from sicore.hub.moments import Moments, Teleport, fit_moments, read_moments
 from sicore.interpolants import EDM, Linear, Product, TwoSidedLinear
 from sicore.solvers import RK4, UniformGrid, solve
 from sicore.states import Noise, SymmetricSpace, TensorSpace, TreeSpace
@@ -259,3 +261,56 @@ def test_command(model, tmp_path):
     wrong = run(folder, "--rank", "5", "--overwrite")
     assert isinstance(wrong.exception, InputError) and "from 0 to 4" in str(wrong.exception)
     assert read_moments(folder / MOMENTS).pooled.eigenvectors.shape == (4, 1)
+
+
+@pytest.fixture
+def fitted(model):
+    """A model of 2 × 2 pictures with the moments of its data."""
+    model.moments = fit_moments(model.domain, model.config.data.build(), rank=2)
+    return model
+
+
+def test_sampling_from_a_late_start(fitted):
+    """The network sees the states that the Gaussians made, at the times of a late grid."""
+    seen = []
+    fitted.network.register_forward_pre_hook(lambda _, given: seen.append(given[:2]))
+    codes = torch.tensor([0, 1, 2, 0, 1])
+    made = fitted.sample(5, {"class": codes}, solver="euler", steps=4, teleport=2.0)
+    assert made.nfe == len(seen) == 4 and made.settings["teleport"] == 2.0
+    times = torch.stack([t[0] for _, t in seen])
+    torch.testing.assert_close(times, 1 / 3 + torch.arange(4) * 2 / 3 / 4)  # σ = (1 − t)/t
+    noise, space = Noise.of(0, 5, space=fitted.domain.space), fitted.domain.space
+    teleport = Teleport(fitted.moments, 2.0)
+    start = teleport.start(Linear(), noise, space, torch.float32, 1 / 3, {"class": codes})
+    torch.testing.assert_close(seen[0][0], start, rtol=1e-5, atol=1e-5)
+    plain = fitted.sample(5, {"class": codes}, solver="euler", steps=4)
+    assert "teleport" not in plain.settings and not torch.allclose(plain.x, made.x, atol=1e-3)
+
+
+def test_late_starts_on_the_grid_of_noise_levels(fitted):
+    seen = []
+    fitted.network.register_forward_pre_hook(lambda _, given: seen.append(given[1][0]))
+    fitted.sample(2, solver="euler", steps=3, grid="noise-level", teleport=2.0)
+    torch.testing.assert_close(1 / seen[0] - 1, torch.tensor(2.0), rtol=1e-5, atol=1e-5)
+    assert torch.stack(seen).diff().min() > 0
+
+
+def test_moments_travel_with_the_model(fitted, tmp_path):
+    folder = fitted.save_pretrained(tmp_path / "model")
+    options = {"condition": {"class": 1}, "steps": 3, "teleport": 1.0}
+    x = fitted.sample(6, **options).x
+    assert torch.equal(load(folder, device="cpu").sample(6, **options).x, x)
+    parts = sample_bulk(fitted, 6, batch_size=3, **options)
+    torch.testing.assert_close(parts.x, x, rtol=1e-5, atol=1e-5)
+
+
+def test_teleport_needs_noise_that_is_independent_of_the_data(make_model):
+    model = make_model(objective={"coupling": "sinkhorn-ot"})
+    model.moments = fit_moments(model.domain, model.config.data.build())
+    with pytest.raises(InputError, match="ties the noise to the data"):
+        model.sample(2, teleport=1.0)
+
+
+def test_teleport_needs_moments(model):
+    with pytest.raises(InputError, match="`sicore moments MODEL` fits them"):
+        model.sample(2, teleport=1.0)

@@ -4,11 +4,13 @@ import json
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from sicore.cli import run
 from sicore.config import Component
 from sicore.errors import InputError, UnknownName
 from sicore.hub import Categorical
+from sicore.hub.bulk import sample_bulk
 from sicore.interpolants import Linear
 from sicore.plugins import get_registry
 from sicore.solvers import Euler, NoiseLevelGrid
@@ -248,3 +250,19 @@ def test_categorical():
     for wrong in (3, -1, "Boot", ""):
         with pytest.raises(UnknownName):
             kind.index(wrong)
+
+
+def test_source_states_from_a_file(make_model, tmp_path, capsys):
+    """In bulk and on the command line: the same samples as in one call."""
+    model, x0 = make_model(**TWO_SIDED), torch.arange(20.0).reshape(5, 1, 2, 2)
+    expected = model.sample(5, x0=x0, steps=3).x
+    close(sample_bulk(model, 5, x0=x0, steps=3, batch_size=2).x, expected)
+    model.save_pretrained(tmp_path / "model")
+    save_file({"x": x0}, tmp_path / "x0.safetensors")
+    line = ["sample", str(tmp_path / "model"), "-n", "5", "--steps", "3", "--device", "cpu"]
+    more = ["--x0", str(tmp_path / "x0.safetensors"), "-o", str(tmp_path / "out")]
+    assert run([*line, *more]) == 0
+    close(load_file(tmp_path / "out/samples.safetensors")["x"], 2 * expected)
+    line[3] = "4"
+    assert run([*line, *more, "--overwrite"]) == 1
+    assert "x0: expected 4 source states, got 5" in capsys.readouterr().err

@@ -48,8 +48,8 @@ def test_a_uniform_grid_on_the_edm_path_is_the_paper_grid_without_a_smallest_lev
     torch.testing.assert_close(levels, (80 ** (1 / 7) * (1 - i / 18)) ** 7)
 
 
-def test_noise_levels_need_a_whole_one_sided_path():
-    for path, ends in ((TwoSidedLinear(), ()), (VP(), (0.1, 1.0)), (VP(), (1.0, 0.0))):
+def test_noise_levels_need_a_one_sided_path_to_the_data():
+    for path, ends in ((TwoSidedLinear(), ()), (VP(), (0.1, 0.9)), (VP(), (1.0, 0.0))):
         with pytest.raises(InputError, match="noise-level grid: needs a path with one noise level"):
             NoiseLevelGrid().times(5, path, *ends)
 
@@ -59,3 +59,11 @@ def test_noise_levels_need_a_whole_one_sided_path():
 def test_steps_are_positive(grid, steps):
     with pytest.raises(InputError, match=f"steps: expected a whole number >= 1, got {steps}"):
         grid.times(steps, Linear())
+
+
+def test_noise_levels_from_a_late_start():
+    path = VP()
+    times = NoiseLevelGrid().times(6, path, start=0.7)
+    assert times[0] == pytest.approx(0.7) and times[-1] == 1.0
+    roots = path.noise_level(times[:-1]) ** (1 / 7)
+    assert torch.allclose(roots.diff(), roots.diff()[0].expand(5))
