@@ -168,7 +168,7 @@ def likelihoods(sigma: float, steps: int, n: int) -> dict[str, float]:
     import torch
 
     from sicore.likelihood import log_likelihood, normal_prior
-    from sicore.solvers import Heun
+    from sicore.solvers import RK4
     from sicore.states import Noise
 
     noise = Noise.of(0, n).named("blur").normal((DIMENSION,), torch.float64)
@@ -179,7 +179,7 @@ def likelihoods(sigma: float, steps: int, n: int) -> dict[str, float]:
     levels[-1] = sigma
     times = torch.cat((torch.zeros(1, dtype=torch.float64), path.time_at(levels)))
     with torch.no_grad():
-        made = log_likelihood(prediction, x.float(), normal_prior(path), times=times, solver=Heun())
+        made = log_likelihood(prediction, x.float(), normal_prior(path), times=times, solver=RK4())
     exact = exact_log_density(sigma, x)
     return {
         "sigma": sigma,

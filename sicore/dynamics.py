@@ -34,6 +34,11 @@ class Dynamics(Protocol):
     """What a solver integrates, over signed steps."""
 
     @property
+    def interpolant(self) -> Interpolant:
+        """The path, whose coefficients exponential solvers know."""
+        ...
+
+    @property
     def calls(self) -> int:
         """Network calls for each drift."""
         ...

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     epilog=example(
         "sicore sample images/fashion-mnist -n 64 --class sneaker --guidance 2 -o sneakers",
         "sicore sample runs/fashion -n 10000 --processes 2 --steps 10 -o many",
+        "sicore sample runs/fashion --as-interpolant vp --steps 10 -o on-another-path",
     )
 )
 @click.argument("model")
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 @click.option("--guidance", type=float, help="Strength of classifier-free guidance; 1 is none.")
 @click.option(
     "--epsilon", type=click.FloatRange(0), help="Noise of an SDE solver: ε = EPSILON · γ(t)."
+)
+@click.option(
+    "--as-interpolant",
+    metavar="NAME",
+    help="Sample on another path from Gaussian noise: exact, without retraining.",
 )
 @click.option(
     "--teleport",
@@ -71,6 +77,7 @@ def command(
     class_: str | None,
     guidance: float | None,
     epsilon: float | None,
+    as_interpolant: str | None,
     x0: Path | None,
     teleport: float | None,
     batch_size: int,
@@ -104,6 +111,7 @@ def command(
             grid=grid,
             guidance=guidance,
             epsilon=epsilon,
+            as_interpolant=as_interpolant,
             x0=None if x0 is None else read_states(x0),
             teleport=teleport,
             condition=_condition(loaded.domain, class_),

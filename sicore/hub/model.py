@@ -12,7 +12,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from sicore.config import RunConfig, dump_config, load_config
+from sicore.config import RunConfig, SamplingConfig, dump_config, load_config
 from sicore.dynamics import Epsilon
 from sicore.errors import InputError, UnknownName, did_you_mean
 from sicore.files import read_json, write_json, write_text
@@ -36,7 +36,7 @@ from sicore.interpolants import Interpolant
 from sicore.inverse import Measurement, Method, Operator
 from sicore.objectives import Coupling
 from sicore.plugins import get_registry
-from sicore.predictions import Condition, Prediction
+from sicore.predictions import AsInterpolant, Condition, Prediction
 from sicore.progress import progress_bar
 from sicore.solvers import Callback, Grid, Solution, Solver
 from sicore.states import Noise, State, batch_size, concatenate, take, to
@@ -106,6 +106,7 @@ class Model:
         guidance: float | None = None,
         grid: str | Grid | None = None,
         epsilon: float | Epsilon | None = None,
+        as_interpolant: str | Interpolant | None = None,
         teleport: float | None = None,
         x0: State | None = None,
         seed: int = 0,
@@ -124,6 +125,9 @@ class Model:
             guidance: scale of classifier-free guidance; 1 is the conditional model.
             grid: a registered name or an object.
             epsilon: ε of the SDE: a number c for ``ε(t) = c γ(t)``, or a function of t.
+            as_interpolant: sample on another path from Gaussian noise, a registered name or
+                an object: exact, without retraining (``sicore.predictions.AsInterpolant``).
+                Grid and ε are those of that path; the grid covers what the model knows.
             teleport: a noise level σ, in units of the state: start there, with states that the
                 Gaussians of the data (``sicore moments``) made, and save the calls before it.
             x0: source states ``(n, ...)`` of a two-sided path, as ``model.domain.encode`` makes
@@ -138,9 +142,9 @@ class Model:
             InputError, UnknownName: for settings that do not fit.
         """
         coded = self._condition(condition, n)
-        prediction = self._guided(guidance, coded)
-        defaults, jump = self.config.sampling, self._teleport(teleport)
-        plan = make_plan(defaults, self.interpolant, solver, steps, grid, epsilon, jump)
+        prediction, defaults, moved = self._on(as_interpolant, self._guided(guidance, coded))
+        path, jump = prediction.interpolant, self._teleport(teleport)
+        plan = make_plan(defaults, path, solver, steps, grid, epsilon, jump)
         if plan.epsilon is not None:
             self._check_score("an SDE")
         source = self._source(x0, n)
@@ -157,7 +161,8 @@ class Model:
                 drawn = plan.run(prediction, given, noise, self._like, space, callbacks, starts)
                 results.append(drawn)
                 bar.advance(last - first)
-        return self._samples(results, seed, self._settings(condition, guidance, plan))
+        settings = self._settings(condition, guidance, plan) | moved
+        return self._samples(results, seed, settings)
 
     def restore(
         self,
@@ -173,6 +178,7 @@ class Model:
         guidance: float | None = None,
         grid: str | Grid | None = None,
         epsilon: float | Epsilon | None = None,
+        as_interpolant: str | Interpolant | None = None,
         seed: int = 0,
         batch_size: int = 64,
         callbacks: Sequence[Callback] = (),
@@ -196,9 +202,9 @@ class Model:
         self._check_score("restore")
         n = len(y) * samples
         coded = self._condition(condition, n)
-        plain = self._guided(guidance, coded)
+        plain, defaults, moved = self._on(as_interpolant, self._guided(guidance, coded))
         chosen, name = built("method", method)
-        plan = make_plan(self.config.sampling, self.interpolant, solver, steps, grid, epsilon)
+        plan = make_plan(defaults, plain.interpolant, solver, steps, grid, epsilon)
         space, results = self.domain.space, []
         with progress_bar("restoring", n, progress) as bar, torch.no_grad():
             for first, last in _cuts(0, n, batch_size):
@@ -210,7 +216,7 @@ class Model:
                 noise, acting = self._noise(seed, first, last), (*extra, *callbacks)
                 results.append(plan.run(prediction, given, noise, self._like, space, acting))
                 bar.advance(last - first)
-        settings = self._settings(condition, guidance, plan)
+        settings = {**self._settings(condition, guidance, plan), **moved}
         return self._samples(results, seed, {**settings, "method": name, "noise_std": noise_std})
 
     def save_pretrained(
@@ -258,6 +264,19 @@ class Model:
             raise InputError(f"guidance {scale:g}: needs a condition to guide towards")
         observed = self.coupling.observed
         return ClassifierFree(self.prediction, scale, () if observed is None else (observed,))
+
+    def _on(
+        self, as_interpolant: str | Interpolant | None, prediction: Prediction
+    ) -> tuple[Prediction, SamplingConfig, dict[str, Any]]:
+        """The prediction on another path, the defaults whose grid fits it, and what to record."""
+        defaults = self.config.sampling
+        if as_interpolant is None:
+            return prediction, defaults, {}
+        path, name = built("interpolant", as_interpolant)
+        moved = AsInterpolant(prediction, path)
+        start, end = moved.span(defaults.start, defaults.end)
+        fitting = defaults.model_copy(update={"start": start, "end": end})
+        return moved, fitting, {"as_interpolant": name}
 
     @cached_property
     def coupling(self) -> Coupling:

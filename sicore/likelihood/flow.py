@@ -24,6 +24,7 @@ from torch import Tensor
 
 from sicore.dynamics import PathDynamics
 from sicore.errors import InputError
+from sicore.interpolants import Interpolant
 from sicore.likelihood.divergence import Divergence, ExactDivergence, Measure
 from sicore.predictions import Condition, Prediction
 from sicore.solvers import RK4, Solver, UniformGrid, solve
@@ -182,6 +183,10 @@ class _Carried:
     space: StateSpace | None
     direction: ClassVar[int] = 0
     stochastic: ClassVar[bool] = False
+
+    @property
+    def interpolant(self) -> Interpolant:
+        return self.flow.interpolant
 
     @property
     def calls(self) -> int:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +68,8 @@ class ForwardDrift(Kind):
         return (combine(1.0, state, -1.0, self.target(p, sample)),)
 
 
-class LearnedPath(NamedTuple):
+@dataclass(frozen=True)
+class LearnedPath:
     """What ``learn_path`` found.
 
     Attributes:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sicore.dynamics import Dynamics
 from sicore.errors import InputError
+from sicore.interpolants import Interpolant
 from sicore.solvers.base import Carry, Solver
 from sicore.states import Noise, State, StateSpace, batch_size, leaves
 
@@ -18,7 +19,11 @@ OK, NOT_FINITE = 0, 1
 
 @dataclass(frozen=True)
 class StepInfo:
-    """What a callback sees after a step: the step number, its interval, its streams, the state."""
+    """What a callback sees after a step: the step number, its interval, its streams, the state.
+
+    ``dynamics`` are those that are solved, with every network call counted: a callback may take
+    steps of its own with them.
+    """
 
     number: int
     total: int
@@ -26,6 +31,7 @@ class StepInfo:
     s: Tensor
     x: State
     noise: Noise
+    dynamics: Dynamics
 
 
 Callback = Callable[[StepInfo], State | None]
@@ -92,7 +98,8 @@ def solve(
         if space is not None:
             x = space.project(x)
         for callback in callbacks:
-            replaced = callback(StepInfo(before + i, whole, times[i], times[i + 1], x, here))
+            info = StepInfo(before + i, whole, times[i], times[i + 1], x, here, ledger)
+            replaced = callback(info)
             x = x if replaced is None else replaced
     return Solution(x, times, ledger.nfe, status_of(x))
 
@@ -105,6 +112,10 @@ class _Ledger:
         self.nfe = 0
         self.calls, self.direction = dynamics.calls, dynamics.direction
         self.stochastic, self.diffusion = dynamics.stochastic, dynamics.diffusion
+
+    @property
+    def interpolant(self) -> Interpolant:
+        return self._dynamics.interpolant
 
     def drift(self, t: Tensor, x: State) -> State:
         self.nfe += self.calls

@@ -42,6 +42,7 @@ def test_every_setting_matters(elsewhere, trained, tmp_path):
         "steps": ["--steps", "5"],
         "guidance": ["--guidance", "3"],
         "grid": ["--grid", "noise-level"],
+        "path": ["--as-interpolant", "vp"],
         "sde": ["--solver", "euler-maruyama"],
         "epsilon": ["--solver", "euler-maruyama", "--epsilon", "0.1"],
     }
