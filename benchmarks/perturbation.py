@@ -3,8 +3,8 @@
 Circle, 2-torus and sphere in R^20: thin sets, on which the likelihood has no upper bound. A small
 network is trained on ``Perturbed`` paths and sampled to the end with its denoiser; the Wasserstein
 distance to fresh samples of the truth is taken for a grid of σ, beside the σ that
-``choose_perturbation`` picks from the training data. Its factor was settled on the held-out
-samples of circle and torus; the sphere played no part in it.
+``choose_perturbation`` picks from the training data. Its factor was settled by trial on circle and
+torus, against samples of the truth that are not used here; the sphere played no part in it.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Plan:
         to DDIM's, which returns ``E[x1|x_t]``, or to Euler's where only the velocity is known. At
         γ = 0 the drift is its limit for smooth densities, which real data, on thin sets, do not
         follow, and noise that is added last is never removed. Where the grid ends with γ > 0, the
-        denoiser is applied last, if the prediction determines it.
+        denoiser is applied last; on a two-sided path if the prediction determines it.
 
         Args:
             prediction: with guidance or measurement, as they are wanted.
@@ -65,6 +65,7 @@ class Plan:
 
         Raises:
             InputError: without source states on a two-sided path.
+            ConversionError: where the grid ends with noise that the prediction cannot take off.
         """
         path, total = prediction.interpolant, len(self.times) - 1
         x0 = source.x0 if source is not None else None
@@ -87,7 +88,7 @@ class Plan:
             rest, streams = self.times[-2:], noise.named("last")
             last = solve(flow, x, rest, final, streams, callbacks, space, total)
             x, nfe = last.x, nfe + last.nfe
-        elif noisy and _gives_data(flow, self.times[-1]):
+        elif noisy and (not path.two_sided or _gives_data(flow, self.times[-1])):
             t = self.times[-1]
             value = prediction(t, x, condition)
             x = space.project(convert(path, t, x, value, prediction.kind, DATA, observed))

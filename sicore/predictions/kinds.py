@@ -130,6 +130,10 @@ class _Score(Kind):
 class _Noise(Kind):
     name: str = "noise"
 
+    def gain(self, p: Point) -> Tensor:
+        """``−β/γ``, where the general form is 0 · ∞ at γ = 0."""
+        return -p.beta / p.gamma
+
     def rows(self, p: Point) -> tuple[Row, ...]:
         zero = torch.zeros_like(p.beta)
         return (Row(zero, zero, -p.gamma),)
@@ -141,6 +145,10 @@ class _Noise(Kind):
 @dataclass(frozen=True, repr=False)
 class _Data(Kind):
     name: str = "data"
+
+    def gain(self, p: Point) -> Tensor:
+        """Ones."""
+        return torch.ones_like(p.beta)
 
     def rows(self, p: Point) -> tuple[Row, ...]:
         zero = torch.zeros_like(p.beta)

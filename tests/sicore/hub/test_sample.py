@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from sicore.cli import run
 from sicore.config import Component
-from sicore.errors import InputError, UnknownName
+from sicore.errors import ConversionError, InputError, UnknownName
 from sicore.hub import Categorical
 from sicore.hub.bulk import sample_bulk
 from sicore.interpolants import Linear
@@ -266,3 +266,11 @@ def test_source_states_from_a_file(make_model, tmp_path, capsys):
     line[3] = "4"
     assert run([*line, *more, "--overwrite"]) == 1
     assert "x0: expected 4 source states, got 5" in capsys.readouterr().err
+
+
+def test_a_blur_that_the_prediction_cannot_take_off_is_refused(make_model):
+    """At t = 1 the velocity of a perturbed linear path says nothing of the clean data."""
+    path = {"name": "perturbed", "interpolant": "linear", "sigma": 0.3}
+    assert make_model(path, prediction="data").sample(2, steps=3, solver="heun").nfe == 7
+    with pytest.raises(ConversionError, match="the data is not determined by a velocity"):
+        make_model(path).sample(2, steps=3, solver="heun")
