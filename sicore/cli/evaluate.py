@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sicore.cli.options import check_device, device_option, example, seed_option
 from sicore.errors import InputError
 
+if TYPE_CHECKING:
+    from sicore.hub import Model
+
 
 @click.command(
     epilog=example(
         "sicore evaluate images/fashion-mnist -n 2000",
         "sicore evaluate runs/fashion -n 500 --solver euler --steps 50 -o metrics.json",
+        "sicore evaluate images/fashion-mnist --fokker-planck",
     )
 )
 @click.argument("model")
@@ -23,7 +27,8 @@ from sicore.errors import InputError
     "-n",
     "number",
     type=click.IntRange(2),
-    help="Samples to draw, 1000 by default; with --likelihood held-out items, 128.",
+    help="Samples to draw, 1000 by default; items to look at with --likelihood (128) and with "
+    "--fokker-planck (64).",
 )
 @click.option("--solver", help="A solver; the model's own by default.")
 @click.option("--steps", type=click.IntRange(1), help="Solver steps; the model's own by default.")
@@ -31,7 +36,12 @@ from sicore.errors import InputError
 @click.option(
     "--likelihood",
     is_flag=True,
-    help="Measure how well held-out items are predicted instead: bits per dimension of pictures.",
+    help="Instead: how well held-out items are predicted, in bits per dimension of pictures.",
+)
+@click.option(
+    "--fokker-planck",
+    is_flag=True,
+    help="Instead: how far the model's score is from the Fokker–Planck equation over time.",
 )
 @seed_option
 @device_option
@@ -50,6 +60,7 @@ def command(
     steps: int | None,
     guidance: float | None,
     likelihood: bool,
+    fokker_planck: bool,
     seed: int,
     device: str | None,
     output: Path | None,
@@ -61,12 +72,19 @@ def command(
     import sicore
     from sicore.files import write_json
 
-    loaded = sicore.load(model, device=check_device(device))
+    if likelihood and fokker_planck:
+        raise InputError("--likelihood and --fokker-planck: choose one")
     chosen: dict[str, Any] = {"solver": solver, "steps": steps, "guidance": guidance}
     options = {key: value for key, value in chosen.items() if value is not None}
-    if likelihood:
-        if solver is not None or guidance is not None:
-            raise InputError("--likelihood takes --steps, but neither --solver nor --guidance")
+    if fokker_planck and options:
+        given = ", ".join(f"--{name}" for name in options)
+        raise InputError(f"--fokker-planck looks at the model, not at a sampler: leave out {given}")
+    if likelihood and (solver is not None or guidance is not None):
+        raise InputError("--likelihood takes --steps, but neither --solver nor --guidance")
+    loaded = sicore.load(model, device=check_device(device))
+    if fokker_planck:
+        metrics = _residual(loaded, number or 64, seed)
+    elif likelihood:
         count = number or 128
         metrics = loaded.domain.likelihood(loaded, n=count, seed=seed, progress=True, **options)
     else:
@@ -74,3 +92,27 @@ def command(
     click.echo(json.dumps(metrics, indent=2))
     if output is not None:
         write_json(output, metrics)
+
+
+def _residual(model: Model, n: int, seed: int) -> dict[str, Any]:
+    """The Fokker–Planck residual at training data, at the times that training looked at."""
+    import torch
+
+    from sicore.evaluation import fokker_planck_diagnostic
+    from sicore.states import Noise, to
+
+    dataset = model.config.data.build()
+    count = min(n, len(dataset))
+    items, condition = dataset.batch(torch.linspace(0, len(dataset) - 1, count).long())
+    x1 = items if getattr(dataset, "encoded", False) else model.domain.encode(items)
+    eighths = (torch.arange(8, dtype=torch.float64) + 0.5) / 8
+    law = model.config.objective.time_law.build()
+    return fokker_planck_diagnostic(
+        model.prediction,
+        to(x1, device=model.device),
+        Noise.of(seed, count, device=model.device, space=model.domain.space),
+        times=law.quantile(eighths, model.interpolant).tolist(),
+        condition={k: v.to(model.device) for k, v in condition.items()} or None,
+        coupling=model.coupling,
+        progress=True,
+    )

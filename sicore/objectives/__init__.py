@@ -11,6 +11,12 @@ from sicore.objectives.couplings import (
     Reflow,
     Source,
 )
+from sicore.objectives.fokker_planck import (
+    FokkerPlanckRegulariser,
+    ScoreResidual,
+    potential_residual,
+    score_residual,
+)
 from sicore.objectives.importance import LearnedImportance
 from sicore.objectives.laws import (
     EDMLogNormal,
@@ -41,6 +47,7 @@ __all__ = [
     "EDMLogNormal",
     "EDMWeight",
     "ExactOT",
+    "FokkerPlanckRegulariser",
     "ForwardDrift",
     "Independent",
     "LearnedImportance",
@@ -55,6 +62,7 @@ __all__ = [
     "Reflow",
     "Regulariser",
     "SNRWeight",
+    "ScoreResidual",
     "SinkhornOT",
     "Source",
     "TimeLaw",
@@ -63,4 +71,6 @@ __all__ = [
     "Weight",
     "WrappedLaw",
     "learn_path",
+    "potential_residual",
+    "score_residual",
 ]

@@ -88,6 +88,12 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "reflow": ("sicore.objectives:Reflow", "the ends of a trained model's trajectories"),
     },
+    "regulariser": {
+        "fokker-planck": (
+            "sicore.objectives:FokkerPlanckRegulariser",
+            "the residual of the equation that ties the score to the velocity",
+        ),
+    },
     "source": {
         "normal": ("sicore.hub.sources:Normal", "standard normal source states"),
         "dataset": ("sicore.hub.sources:FromDataset", "source states from another dataset"),

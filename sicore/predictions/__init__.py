@@ -24,6 +24,7 @@ from sicore.predictions.network import (
     Prediction,
     denoise,
 )
+from sicore.predictions.potential import PotentialPrediction
 from sicore.predictions.translation import AsInterpolant
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "NetworkPrediction",
     "NoPreconditioning",
     "Pair",
+    "PotentialPrediction",
     "Preconditioning",
     "Prediction",
     "Row",
