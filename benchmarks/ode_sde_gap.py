@@ -1,7 +1,7 @@
 """The gap between ODE and SDE samples, and how the Fokker–Planck residual closes it.
 
 Potentials on a checkerboard are trained with weights w of the residual, and sampled by the ODE and
-by the SDE. Distances are total variations between histograms of 64 × 64 cells; *floor* is that of
+by the SDE. Distances are total variations between histograms of 32 × 32 cells; *floor* is that of
 two sets of true samples of the same size.
 
 After Deveney et al., "Closing the ODE–SDE gap in score-based diffusion models through the
@@ -39,7 +39,7 @@ from sicore.states import Noise, TensorSpace
 SPAN = 10.0  # T, the length of the process
 SHORTEST = 1e-5  # the first time of training
 BOX = 3.5  # half the side of the square of collocation and of the histograms
-CELLS = 64
+CELLS = 32
 WEIGHTS = (0.0, 0.1, 1.0, 10.0)
 STEPS, BATCH, COLLOCATION, RATE = 16_000, 400, 400, 4e-3
 SOFTPLUS = 30.0
@@ -265,7 +265,7 @@ def rows(counts: Tensor) -> list[str]:
 def main() -> None:
     options = arguments(__doc__)
     torch.set_num_threads(1)
-    steps, n = (200, 5000) if options.quick else (STEPS, 200_000)
+    steps, n = (200, 5000) if options.quick else (STEPS, 50_000)
     truth, other = (histogram(checkerboard(Noise.of(seed, n))) for seed in (3, 4))
     table, pictures = {}, {"truth": rows(truth)}
     for weight in WEIGHTS:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import NamedTuple, cast
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -83,7 +83,8 @@ def potential_residual(
     return residual if keep else residual.detach()
 
 
-class ScoreResidual(NamedTuple):
+@dataclass(frozen=True)
+class ScoreResidual:
     """The two sides of the equation for the score.
 
     Attributes:
