@@ -16,58 +16,119 @@ Source: Albergo, Boffi and Vanden-Eijnden 2023, theorem 2.6 and corollary 2.10.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore.interpolants import Interpolant, Point
-from sicore.predictions import Combination, Condition, Prediction, Row, combination
-from sicore.states import State
+from sicore.interpolants import Interpolant, Point, Time
+from sicore.predictions import Combination, Condition, Prediction, Row, combination, part_of
+from sicore.states import State, take, weighted_sum
 
 Epsilon = Callable[[Tensor], Tensor]
 
 
-class Dynamics(Protocol):
-    """What a solver integrates, over signed steps."""
+class Dynamics:
+    """What a solver integrates, over signed steps: ``dX = f(t, X) dt + g(t) dW``.
+
+    The least is ``drift``. Where it is ``λ(t) x + μ(t) · value + ν(t) x0`` with the value of a
+    network, ``evaluate`` and ``split`` say so, and solvers work on values and numbers alone. What
+    has no path is refused by the solvers that need one.
+    """
+
+    @property
+    def path(self) -> Interpolant | None:
+        """The path, if there is one."""
+        return None
 
     @property
     def interpolant(self) -> Interpolant:
-        """The path, whose coefficients exponential solvers know."""
-        ...
+        """The path, whose coefficients exponential solvers know.
+
+        Raises:
+            InputError: if there is none.
+        """
+        if self.path is None:
+            raise InputError(f"{type(self).__name__}: has no path, which this solver needs")
+        return self.path
 
     @property
     def calls(self) -> int:
         """Network calls for each drift."""
-        ...
+        return 1
+
+    @property
+    def parts(self) -> int:
+        """How many parts a value has, see ``evaluate``."""
+        return 1
 
     @property
     def direction(self) -> int:
         """+1 if it runs forward in t, −1 if backward, 0 if either way."""
-        ...
+        return 0
 
     @property
     def stochastic(self) -> bool:
         """Whether there is noise."""
-        ...
+        return False
 
-    def drift(self, t: Tensor, x: State) -> State:
+    @property
+    def constants(self) -> tuple[State, ...]:
+        """States that take part in every step as they are: x0 where it is observed."""
+        return ()
+
+    def drift(self, t: Time, x: State) -> State:
         """The drift with respect to dt; one evaluation of the prediction."""
-        ...
+        raise NotImplementedError
+
+    def evaluate(self, t: Time, x: State) -> tuple[State, ...]:
+        """What the drift is made of besides x, part by part: one evaluation."""
+        return (self.drift(t, x),)
+
+    def split(self, t: Tensor) -> Combination:
+        """λ(t), μ(t) and ν(t), shaped as the coefficients of the path; for many times at once."""
+        zero = torch.zeros_like(t)
+        return Combination(zero, (torch.ones_like(t),), zero)
+
+    def express(self, p: Point, wanted: Row, name: str) -> Combination:
+        """A row over the expectations (see ``sicore.predictions.kinds``) by x and the values.
+
+        Args:
+            p: points of the path.
+            wanted: the row there.
+            name: of what it is, for the message.
+
+        Raises:
+            InputError: if there is no path.
+            ConversionError: where the prediction does not determine it.
+        """
+        raise InputError(f"{type(self).__name__}: has no path, which {name} needs")
 
     def diffusion(self, t: Tensor) -> Tensor:
         """The coefficient of dW."""
-        ...
+        return torch.zeros_like(t)
 
-    def transfer(self, t: Tensor, s: Tensor, x: State) -> State:
-        """The jump from t to s that keeps the expectations at t; one evaluation."""
-        ...
+    def transfer(self, t: Time, s: Time, x: State) -> State:
+        """The jump from t to s that keeps the expectations at t; one evaluation.
+
+        ``α_s E0 + β_s E1 + γ_s E[z]``.
+
+        Source: Song, Meng and Ermon, "Denoising diffusion implicit models", 2021, equation 12.
+        """
+        here, there = self.interpolant.at(t), self.interpolant.at(s)
+        wanted = Row(there.alpha, there.beta, -here.gamma * there.gamma)
+        made = self.express(here, wanted, "the step")
+        states = (x, *self.evaluate(t, x), *self.constants)
+        return weighted_sum((made.of_state, *made.of_value, made.of_x0)[: len(states)], states)
+
+    def take(self, index: Tensor) -> Dynamics:
+        """Those of a part of the batch."""
+        return self
 
 
 @dataclass(frozen=True)
-class PathDynamics:
+class PathDynamics(Dynamics):
     """The ODE (``epsilon`` None) or SDE of a prediction on its path.
 
     Args:
@@ -97,14 +158,19 @@ class PathDynamics:
             )
 
     @property
-    def interpolant(self) -> Interpolant:
-        """The path."""
+    def path(self) -> Interpolant:
+        """That of the prediction."""
         return self.prediction.interpolant
 
     @property
     def calls(self) -> int:
         """Network calls for each drift."""
         return self.prediction.calls
+
+    @property
+    def parts(self) -> int:
+        """One; two for the pair of a two-sided path."""
+        return len(self.prediction.kind.rows(self.interpolant.at(0.5)))
 
     @property
     def stochastic(self) -> bool:
@@ -124,35 +190,45 @@ class PathDynamics:
             return torch.zeros_like(t)
         return (2 * self.epsilon(t)).sqrt()
 
+    @property
+    def constants(self) -> tuple[State, ...]:
+        """x0 where it is observed."""
+        return () if self.x0 is None else (self.x0,)
+
+    def evaluate(self, t: Time, x: State) -> tuple[State, ...]:
+        """The parts of the prediction's value."""
+        return self.prediction.kind.parts(self.prediction(t, x, self.condition))
+
     def split(self, t: Tensor) -> Combination:
         """λ(t), μ(t) and ν(t) of the drift ``λ x + μ · value + ν x0``."""
         p = self.interpolant.at(t)
         score = -p.gamma_gamma_dot
         if self.epsilon is not None:
             score = score + self.direction * self.epsilon(p.t)
-        wanted = Row(p.alpha_dot, p.beta_dot, score)
-        return self._combination(p, wanted, "the drift")
+        return self.express(p, Row(p.alpha_dot, p.beta_dot, score), "the drift")
 
-    def drift(self, t: Tensor, x: State) -> State:
+    def drift(self, t: Time, x: State) -> State:
         """``b ± ε s``; one evaluation of the prediction."""
-        split = self.split(t)
-        value = self.prediction(t, x, self.condition)
-        return split.apply(x, self.prediction.kind.parts(value), self.x0)
+        split = self.split(torch.as_tensor(t, dtype=torch.float64))
+        return split.apply(x, self.evaluate(t, x), self.x0)
 
-    def transfer(self, t: Tensor, s: Tensor, x: State) -> State:
-        """``α_s E0 + β_s E1 + γ_s E[z]`` with the expectations at (t, x): DDIM's step.
-
-        Source: Song, Meng and Ermon, "Denoising diffusion implicit models", 2021, equation 12.
-        """
-        here, there = self.interpolant.at(t), self.interpolant.at(s)
-        wanted = Row(there.alpha, there.beta, -here.gamma * there.gamma)
-        made = self._combination(here, wanted, "the step")
-        value = self.prediction(t, x, self.condition)
-        return made.apply(x, self.prediction.kind.parts(value), self.x0)
-
-    def _combination(self, p: Point, wanted: Row, name: str) -> Combination:
+    def express(self, p: Point, wanted: Row, name: str) -> Combination:
+        """By the one conversion between predictions."""
         kind, observed = self.prediction.kind, self.x0 is not None
         return combination(self.interpolant, p, kind, wanted, name, observed)
+
+    def take(self, index: Tensor) -> PathDynamics:
+        """Those of a part of the batch: its conditions, source states and measurements."""
+        return replace(
+            self,
+            prediction=part_of(self.prediction, index),
+            condition=_rows(self.condition, index),
+            x0=None if self.x0 is None else take(self.x0, index),
+        )
+
+
+def _rows(condition: Condition, index: Tensor) -> Condition:
+    return None if condition is None else {name: v[index] for name, v in condition.items()}
 
 
 def constant(value: float) -> Epsilon:
@@ -168,17 +244,26 @@ def noising(interpolant: Interpolant) -> Epsilon:
 
     Source: Song et al., "Score-based generative modeling through SDEs", 2021, equation 6.
     """
-
-    def epsilon(t: Tensor) -> Tensor:
-        p = interpolant.at(t)
-        return p.beta_dot / p.beta * p.gamma**2 - p.gamma_gamma_dot
-
-    return epsilon
+    return _Noising(interpolant)
 
 
 def proportional(value: float, interpolant: Interpolant) -> Epsilon:
     """``ε(t) = value · γ(t)``: ``ε s = −value · E[z|x]`` stays finite where γ vanishes."""
     return _Scaled(_checked(value), lambda t: interpolant.at(t).gamma)
+
+
+@dataclass(frozen=True)
+class _Noising:
+    interpolant: Interpolant
+
+    def __call__(self, t: Tensor) -> Tensor:
+        p = self.interpolant.at(t)
+        return p.beta_dot / p.beta * p.gamma**2 - p.gamma_gamma_dot
+
+    def kept(self, t: Tensor, s: Tensor) -> Tensor:
+        """``exp(−∫_t^s ε/γ²) = σ_s/σ_t`` with ``σ = γ/β``, since ``ε/γ² = d/dt log(1/σ)``."""
+        p, q = self.interpolant.at(t), self.interpolant.at(s)
+        return (q.gamma / p.gamma) * (p.beta / q.beta)
 
 
 @dataclass(frozen=True)

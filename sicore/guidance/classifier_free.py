@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from sicore.interpolants import Interpolant
-from sicore.predictions import Condition, Kind, Pair, Prediction, Value
+from sicore.interpolants import Interpolant, Time
+from sicore.predictions import Condition, Kind, Pair, Prediction, Value, part_of
 from sicore.states import State, combine
 
 
@@ -46,7 +46,11 @@ class ClassifierFree:
         """Twice those of the inner prediction."""
         return 2 * self.prediction.calls
 
-    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> Value:
+    def take(self, index: Tensor) -> ClassifierFree:
+        """For a part of the batch."""
+        return replace(self, prediction=part_of(self.prediction, index))
+
+    def __call__(self, t: Time, x: State, condition: Condition = None) -> Value:
         """Evaluate both and combine."""
         given = self.prediction(t, x, condition)
         rest = {name: (condition or {})[name] for name in self.kept} or None

@@ -1,6 +1,6 @@
 """Interpolants: the mathematics of a path between source and data."""
 
-from sicore.interpolants.base import Interpolant, InterpolantSample, OneSided, Point
+from sicore.interpolants.base import Interpolant, InterpolantSample, OneSided, Point, Time
 from sicore.interpolants.bridges import OUVE, SBVE, brownian_bridge
 from sicore.interpolants.fourier import Fourier
 from sicore.interpolants.gammas import (
@@ -60,6 +60,7 @@ __all__ = [
     "QuadraticGamma",
     "SineSquaredGamma",
     "SubVP",
+    "Time",
     "Trigonometric",
     "TwoSided",
     "TwoSidedLinear",

@@ -15,13 +15,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
 
 from sicore.errors import InputError
 from sicore.states import Noise, State, StateSpace, combine, scale
+
+Time: TypeAlias = float | Tensor
+"""A time in [0, 1]: one for all samples, as a number or ``()``, or one for each, ``(B,)``."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ class Interpolant(ABC):
     def derivatives(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """``α̇, β̇, γγ̇`` at t, analytically; the last is finite where γ̇ is not."""
 
-    def at(self, t: Tensor | float) -> Point:
+    def at(self, t: Time) -> Point:
         """All coefficients at t, in float64."""
         time = torch.as_tensor(t, dtype=torch.float64)
         return Point(time, *self.coefficients(time), *self.derivatives(time))
@@ -109,7 +112,7 @@ class Interpolant(ABC):
         noise: Noise,
         space: StateSpace,
         dtype: torch.dtype,
-        t: Tensor | float = 0.0,
+        t: Time = 0.0,
         x0: State | None = None,
     ) -> State:
         """Starting states at time t.

@@ -15,17 +15,17 @@ one backward pass. Methods differ in the covariance that they put into the syste
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore.interpolants import Interpolant
+from sicore.interpolants import Interpolant, Time
 from sicore.inverse.conjugate_gradient import conjugate_gradient
 from sicore.inverse.operators import Operator
-from sicore.predictions import DATA, Condition, Kind, Prediction, convert
+from sicore.predictions import DATA, Condition, Kind, Prediction, convert, part_of
 from sicore.solvers import Callback
 from sicore.states import State, expand
 
@@ -116,7 +116,12 @@ class PosteriorPrediction:
         """Those of the inner prediction; each has backward passes too."""
         return self.prediction.calls
 
-    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> State:
+    def take(self, index: Tensor) -> PosteriorPrediction:
+        """For a part of the batch, with its measurements."""
+        seen = replace(self.measurement, y=self.measurement.y[index])
+        return replace(self, prediction=part_of(self.prediction, index), measurement=seen)
+
+    def __call__(self, t: Time, x: State, condition: Condition = None) -> State:
         """Evaluate ``D_y``."""
         if not isinstance(x, Tensor):
             raise InputError("posterior: the operators act on tensors, not on trees of tensors")
@@ -139,7 +144,7 @@ class PosteriorPrediction:
         limit = mean + operator.pseudoinverse(residual) if exact else mean
         return torch.where(known, limit, corrected)
 
-    def _uncertainty(self, t: Tensor, leaf: Tensor, data: Tensor) -> Uncertainty:
+    def _uncertainty(self, t: Time, leaf: Tensor, data: Tensor) -> Uncertainty:
         p, square = self.interpolant.at(t), self.data_std**2
         variance = p.gamma**2 * square / (p.gamma**2 + p.beta**2 * square)
         # At β = 0 the Jacobian vanishes with β; the limit for data N(0, σ_d² I) takes its place.

@@ -17,16 +17,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from sicore.dynamics import PathDynamics
+from sicore.dynamics import Dynamics, PathDynamics
 from sicore.errors import InputError
-from sicore.interpolants import Interpolant
+from sicore.interpolants import Point, Time
 from sicore.likelihood.divergence import Divergence, ExactDivergence, Measure
-from sicore.predictions import Condition, Prediction
+from sicore.predictions import Combination, Condition, Prediction, Row
 from sicore.solvers import RK4, Solver, UniformGrid, solve
 from sicore.states import Noise, State, StateSpace, batch_size, leaves
 
@@ -175,38 +175,29 @@ def _result(prior: Tensor, change: Tensor, x: State, nfe: int, status: Tensor) -
 
 
 @dataclass(frozen=True)
-class _Carried:
+class _Carried(Dynamics):
     """The flow on pairs of a state and the integral of its divergence."""
 
     flow: PathDynamics
     measure: Measure
     space: StateSpace | None
-    direction: ClassVar[int] = 0
-    stochastic: ClassVar[bool] = False
-
-    @property
-    def interpolant(self) -> Interpolant:
-        return self.flow.interpolant
 
     @property
     def calls(self) -> int:
         return self.flow.calls
 
-    def drift(self, t: Tensor, x: State) -> State:
+    def drift(self, t: Time, x: State) -> State:
         state, _ = _parted(x)
         value, divergence = self.measure(partial(self._velocity, t), state)
         return _joined(value, divergence)
 
-    def _velocity(self, t: Tensor, x: State) -> State:
+    def _velocity(self, t: Time, x: State) -> State:
         # Between two projections the Jacobian is that of the space, and so is its trace.
         if self.space is None:
             return self.flow.drift(t, x)
         return self.space.project(self.flow.drift(t, self.space.project(x)))
 
-    def diffusion(self, t: Tensor) -> Tensor:
-        return torch.zeros_like(t)
-
-    def transfer(self, t: Tensor, s: Tensor, x: State) -> State:
+    def express(self, p: Point, wanted: Row, name: str) -> Combination:
         raise InputError("likelihood: needs a solver that integrates the drift, such as rk4")
 
 

@@ -12,6 +12,7 @@ from sicore.predictions.kinds import (
     Row,
     V,
     Value,
+    state_row,
 )
 from sicore.predictions.network import (
     Condition,
@@ -23,6 +24,8 @@ from sicore.predictions.network import (
     Preconditioning,
     Prediction,
     denoise,
+    network_times,
+    part_of,
 )
 from sicore.predictions.potential import PotentialPrediction
 from sicore.predictions.translation import AsInterpolant
@@ -52,4 +55,7 @@ __all__ = [
     "combination",
     "convert",
     "denoise",
+    "network_times",
+    "part_of",
+    "state_row",
 ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
+import torch
 from torch import Tensor
 
-from sicore.interpolants import Interpolant
+from sicore.interpolants import Interpolant, Time
 from sicore.predictions.conversion import convert
 from sicore.predictions.kinds import DATA, Kind, Value
-from sicore.states import State, batch_size, combine, leaves, scale
+from sicore.states import State, combine, leaves, scale
 
 Condition = Mapping[str, Tensor] | None
 Network = Callable[[State, Tensor, Condition], Value]
@@ -35,8 +36,8 @@ class Prediction(Protocol):
         """Network calls for each evaluation."""
         ...
 
-    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> Value:
-        """The value at times t, ``()`` or ``(B,)``, and states x."""
+    def __call__(self, t: Time, x: State, condition: Condition = None) -> Value:
+        """The value at times t, a number, ``()`` or ``(B,)``, and states x."""
         ...
 
 
@@ -51,7 +52,7 @@ class Preconditioning(Protocol):
         self,
         network: Network,
         interpolant: Interpolant,
-        t: Tensor,
+        t: Time,
         times: Tensor,
         x: State,
         condition: Condition,
@@ -72,7 +73,7 @@ class NoPreconditioning:
         self,
         network: Network,
         interpolant: Interpolant,
-        t: Tensor,
+        t: Time,
         times: Tensor,
         x: State,
         condition: Condition,
@@ -104,7 +105,7 @@ class EDMPreconditioning:
         self,
         network: Network,
         interpolant: Interpolant,
-        t: Tensor,
+        t: Time,
         times: Tensor,
         x: State,
         condition: Condition,
@@ -139,10 +140,9 @@ class NetworkPrediction:
         """The kind after preconditioning."""
         return self.preconditioning.kind(self.configured)
 
-    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> Value:
+    def __call__(self, t: Time, x: State, condition: Condition = None) -> Value:
         """Evaluate the network once."""
-        leaf = next(iter(leaves(x).values()))
-        times = t.to(device=leaf.device, dtype=leaf.dtype).expand(batch_size(x))
+        times = network_times(t, x)
         return self.preconditioning(self.network, self.interpolant, t, times, x, condition)
 
 
@@ -150,17 +150,31 @@ class NetworkPrediction:
 class FunctionPrediction:
     """Any function ``(t, x) -> value`` of a known kind as a prediction; conditions are ignored."""
 
-    function: Callable[[Tensor, State], Value]
+    function: Callable[[Any, State], Value]
     interpolant: Interpolant
     kind: Kind
     calls: int = 1
 
-    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> Value:
+    def __call__(self, t: Time, x: State, condition: Condition = None) -> Value:
         """Evaluate the function once."""
         return self.function(t, x)
 
 
-def denoise(prediction: Prediction, t: Tensor, x: State, condition: Condition = None) -> State:
+def network_times(t: Time, x: State) -> Tensor:
+    """Times as a network takes them: ``(B,)``, of the dtype and on the device of x."""
+    leaf = next(iter(leaves(x).values()))
+    if not isinstance(t, Tensor):
+        return torch.full((len(leaf),), t, dtype=leaf.dtype, device=leaf.device)
+    return t.to(device=leaf.device, dtype=leaf.dtype).expand(len(leaf))
+
+
+def part_of(prediction: Prediction, index: Tensor) -> Prediction:
+    """A prediction for a part of the batch: by its ``take``, where it holds anything of samples."""
+    take = getattr(prediction, "take", None)
+    return prediction if take is None else cast("Prediction", take(index))
+
+
+def denoise(prediction: Prediction, t: Time, x: State, condition: Condition = None) -> State:
     """``E[x1 | x_t]`` from any prediction, with one evaluation."""
     value = prediction(t, x, condition)
     return convert(prediction.interpolant, t, x, value, prediction.kind, DATA)

@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sicore.errors import InputError
-from sicore.interpolants import Interpolant
+from sicore.interpolants import Interpolant, Time
 from sicore.predictions.kinds import SCORE, Kind
-from sicore.predictions.network import Condition
-from sicore.states import State, batch_size, leaves, tree_map, zeros_like
+from sicore.predictions.network import Condition, network_times
+from sicore.states import State, leaves, tree_map, zeros_like
 
 Potential = Callable[[State, Tensor, Condition], Tensor]
 
@@ -46,14 +46,13 @@ class PotentialPrediction:
         """A score."""
         return SCORE
 
-    def log_density(self, t: Tensor, x: State, condition: Condition = None) -> Tensor:
+    def log_density(self, t: Time, x: State, condition: Condition = None) -> Tensor:
         """``φ`` at times ``()`` or ``(B,)`` and states x: ``(B,)``, in the dtype of x.
 
         Raises:
             InputError: if the network gives anything but one number for each sample.
         """
-        leaf = next(iter(leaves(x).values()))
-        times = t.to(device=leaf.device, dtype=leaf.dtype).expand(batch_size(x))
+        times = network_times(t, x)
         with twice_differentiable():
             value = self.network(x, times, condition)
         if value.shape != times.shape:
@@ -63,7 +62,7 @@ class PotentialPrediction:
             )
         return value
 
-    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> State:
+    def __call__(self, t: Time, x: State, condition: Condition = None) -> State:
         """``∇φ``: one evaluation and one backward pass.
 
         Gradients flow through it, to x and to the network's weights, unless they are disabled.

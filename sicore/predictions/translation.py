@@ -18,7 +18,7 @@ generation and rollover budget forcing", 2025.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
 from typing import cast
 
@@ -26,9 +26,9 @@ import torch
 from torch import Tensor
 
 from sicore.errors import ConversionError, InputError
-from sicore.interpolants import Interpolant, OneSided, Point
+from sicore.interpolants import Interpolant, OneSided, Point, Time
 from sicore.predictions.kinds import Kind, Row, Value
-from sicore.predictions.network import Condition, Prediction
+from sicore.predictions.network import Condition, Prediction, part_of
 from sicore.states import State, scale
 
 ROUNDING = 1e-9  # relative; how far a noise level may be outside because its time was rounded
@@ -95,10 +95,14 @@ class AsInterpolant:
         last = 1.0 if low <= least else float(target.time_at(low))
         return first, last
 
-    def __call__(self, t: Tensor, x: State, condition: Condition = None) -> Value:
+    def __call__(self, t: Time, x: State, condition: Condition = None) -> Value:
         """Evaluate the inner prediction where it has the same noise level."""
         time, factor = self.match(self.interpolant.at(t))
         return self.prediction(time, scale(factor, x), condition)
+
+    def take(self, index: Tensor) -> AsInterpolant:
+        """For a part of the batch."""
+        return replace(self, prediction=part_of(self.prediction, index))
 
     def match(self, p: Point) -> tuple[Tensor, Tensor]:
         """The time t of the prediction's path at a point of the target, and the factor c.

@@ -1,42 +1,83 @@
-"""What a solver is: stateless, with its order declared; history travels in ``carry``."""
+"""What a solver is: stateless, with its order declared; history travels in ``carry``.
+
+A solver works in two parts. ``prepare`` makes the coefficients of all steps of a grid at once, in
+float64; ``step`` then spends numbers only, so that hardly anything is computed beside the network.
+"""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import torch
 from torch import Tensor
 
 from sicore.dynamics import Dynamics
-from sicore.states import Noise, State, tree_map
+from sicore.states import Noise, State
 
 Carry = Any
 
 
-class Solver(Protocol):
-    """One step of a method, over a signed interval.
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a grid, from t to s.
+
+    Attributes:
+        number: from 0 on.
+        t: where it starts.
+        s: where it ends; less than t if it runs backward.
+        table: what the solver prepared for it.
+    """
+
+    number: int
+    t: float
+    s: float
+    table: Any = None
+
+
+class Solver:
+    """A method, one step over a signed interval at a time.
 
     Attributes:
         order: of the global error; the weak order for an SDE solver.
-        evaluations: drifts for each step.
+        evaluations: evaluations of the drift for each step.
         stochastic: whether it integrates SDEs; ODE solvers refuse them, and the reverse.
         lands: whether it may take the last step to a time where γ = 0, without noise left over:
             it evaluates no drift there, and adds no noise on the way.
+        draws: normals for each step and each number of the state.
+        adaptive: whether it chooses its steps itself, for each sample; the grid then only says
+            where it starts, where it ends, and where the states are wanted.
     """
 
-    order: ClassVar[int]
-    evaluations: ClassVar[int]
-    stochastic: ClassVar[bool]
-    lands: ClassVar[bool]
+    order: int
+    evaluations: int
+    stochastic: bool = False
+    lands: bool = False
+    draws: int = 0
+    adaptive: bool = False
+
+    def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Any]:
+        """The table of each step of a grid.
+
+        Args:
+            dynamics: what will be integrated.
+            times: float64 ``(N + 1,)``, on the CPU.
+
+        Raises:
+            ConversionError: where the prediction does not determine what the solver needs.
+        """
+        return [None] * (len(times) - 1)
 
     def step(
-        self, dynamics: Dynamics, t: Tensor, s: Tensor, x: State, carry: Carry, noise: Noise
+        self, dynamics: Dynamics, step: Step, x: State, carry: Carry, noise: Noise
     ) -> tuple[State, Carry]:
-        """From (t, x) to s; t and s are float64 ``()`` on the CPU."""
-        ...
+        """From x at ``step.t`` to ``step.s``.
 
-
-def axpy(x: State, a: float, y: State) -> State:
-    """``x + a y`` in one tensor operation a leaf."""
-    result: State = tree_map(lambda u, v: torch.add(u, v, alpha=a), x, y)
-    return result
+        Args:
+            dynamics: as in ``prepare``.
+            step: the interval and its table.
+            x: the states ``(B, ...)``.
+            carry: what the last step returned; None at the first one.
+            noise: the streams of the samples, at the draw of this step.
+        """
+        raise NotImplementedError

@@ -1,21 +1,23 @@
-"""The exponential Euler step of a path: DDIM, and DDPM as its stochastic end."""
+r"""Single-step exponential methods of a path: DDIM (DDPM), and their like of order 2 and 3."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from sicore.dynamics import Dynamics
 from sicore.errors import InputError
-from sicore.interpolants import Interpolant
-from sicore.solvers.base import Carry
-from sicore.states import Noise, State, combine
+from sicore.solvers.change import node_weights, total_change
+from sicore.solvers.clocks import Clock
+from sicore.solvers.held import Held, HeldData
+from sicore.solvers.table import Form, Move, Sketch, TableSolver
 
 
 @dataclass(frozen=True)
-class DDIM:
+class DDIM(TableSolver):
     r"""``x_s = α_s E0 + β_s E1 + γ_s E[z]``: order 1, one call a step.
 
     Exact for data that are one point, and the natural last step into t = 1, where it returns
@@ -40,41 +42,134 @@ class DDIM:
     """
 
     eta: float = 0.0
-    order: ClassVar[int] = 1
-    evaluations: ClassVar[int] = 1
-    stochastic: ClassVar[bool] = False
-    lands: ClassVar[bool] = True
+    order = 1
+    evaluations = 1
+    lands = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.eta <= 1:
             raise InputError(f"ddim: expected eta in [0, 1], got {self.eta}")
 
-    def step(
-        self, dynamics: Dynamics, t: Tensor, s: Tensor, x: State, carry: Carry, noise: Noise
-    ) -> tuple[State, Carry]:
-        """Jump with the expectations at t."""
-        jumped = dynamics.transfer(t, s, x)
+    @property
+    def draws(self) -> int:  # type: ignore[override]
+        """One with η > 0."""
+        return int(self.eta > 0)
+
+    def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Move]:
+        """The jump with the expectations at t."""
+        t, s = times[:-1], times[1:]
+        kept = self._kept(dynamics, t, s)
+        sketch = Sketch(dynamics, t, s, self.draws)
+        jump = HeldData().jump(dynamics, t, s, kept)
+        final = sketch.apply(jump, sketch.x, sketch.evaluate(t, sketch.x))
+        if self.draws:
+            renewed = dynamics.interpolant.at(s).gamma * (1 - kept**2).sqrt()
+            final = final + renewed * sketch.noise[0]
+        return sketch.moves(final)
+
+    def _kept(self, dynamics: Dynamics, t: Tensor, s: Tensor) -> Tensor:
+        """ρ."""
         if self.eta == 0:
-            return jumped, carry
-        of_jump, of_state, spread = _renewal(dynamics.interpolant, t, s, self.eta)
-        mean = combine(of_jump, jumped, of_state, x)
-        return combine(1.0, mean, spread, noise.normal_like(x)), carry
+            return torch.ones_like(t)
+        path = dynamics.interpolant
+        if path.two_sided or not path.gaussian:
+            raise InputError("ddim: eta > 0 needs a path from normal noise; set eta to 0")
+        p, q = path.at(t), path.at(s)
+        ratio = (q.gamma / p.gamma) * (p.beta / q.beta)
+        if not bool((ratio <= 1).all()):
+            raise InputError("ddim: with eta > 0 it runs from noise to data only; set eta to 0")
+        return (1 - self.eta**2 * (1 - ratio**2)).sqrt()
 
 
-def _renewal(path: Interpolant, t: Tensor, s: Tensor, eta: float) -> tuple[Tensor, Tensor, Tensor]:
-    """``a, b, c`` that make the step ``a x̂ + b x_t + c z`` from the jump ``x̂ = β_s E1 + γ_s E[z]``.
+@dataclass(frozen=True)
+class Exponential(TableSolver):
+    r"""Order 2 or 3 by as many calls a step: the held quantity at inner times, and a polynomial.
 
-    ``x_t = β_t E1 + γ_t E[z]`` and x̂ determine E1 and E[z]; with ``k = σ_s/σ_t`` the difference
-    ``1 − ρ = η² (1 − k²)/(1 + ρ)`` takes the 1 − k out of the denominator, so that short steps lose
-    nothing.
+    The stages lie at equal distances on the clock, at 0 and ½ or at 0, ⅓ and ⅔ of the step, and
+    each is reached with the polynomial through those before it (see ``sicore.solvers.held``). With
+    the velocity held these are the midpoint rule and Heun's third-order method; with the data or
+    the noise in log-SNR they are the single-step DPM-Solvers.
+
+    Args:
+        held: the quantity.
+        clock: the variable; it must be finite over each step, save that into γ = 0.
+        stages: 2 or 3, the order.
+
+    Raises:
+        InputError: for other orders; where the clock, or the influence of a change at the start of
+            a step, is not finite.
+
+    Source: Lu et al., "DPM-Solver", 2022, algorithms 1 and 2, and "DPM-Solver++", 2022.
     """
-    if path.two_sided or not path.gaussian:
-        raise InputError("ddim: eta > 0 needs a path from normal noise; set eta to 0")
-    p, q = path.at(t), path.at(s)
-    scale, ratio = p.beta / q.beta, q.gamma / p.gamma
-    k = ratio * scale
-    if not bool((k <= 1).all()):
-        raise InputError("ddim: with eta > 0 it runs from noise to data only; set eta to 0")
-    renewed = eta**2 * (1 - k**2)
-    lost = ratio * eta**2 * (1 + k) / (1 + (1 - renewed).sqrt())
-    return 1 + lost * scale, -lost, q.gamma * renewed.sqrt()
+
+    held: Held
+    clock: Clock
+    stages: int
+    lands = True
+
+    def __post_init__(self) -> None:
+        if self.stages not in (2, 3):
+            raise InputError(f"exponential: expected order 2 or 3, got {self.stages}")
+
+    @property
+    def order(self) -> int:  # type: ignore[override]
+        """That of the stages."""
+        return self.stages
+
+    @property
+    def evaluations(self) -> int:  # type: ignore[override]
+        """One for each stage."""
+        return self.stages
+
+    def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Move]:
+        """The stages of all steps."""
+        t, s, held, path = times[:-1], times[1:], self.held, dynamics.path
+        first, last = self.clock.read(path, t), self.clock.read(path, s)
+        self._check(dynamics, t, s, first, last)
+        sketch = Sketch(dynamics, t, s)
+        nodes: list[Tensor] = []
+        known: list[list[Form]] = [[] for _ in held.quantities(dynamics, t)]
+        jumped: list[Form] = []
+        for stage in range(self.stages):
+            share = stage / self.stages
+            time = t if stage == 0 else self.clock.time(path, torch.lerp(first, last, share))
+            state = sketch.x if stage == 0 else self._reach(sketch, time, nodes, known, jumped)
+            values = sketch.evaluate(time, state)
+            if stage == 0:
+                jumped = values
+            for forms, made in zip(known, held.quantities(dynamics, time), strict=True):
+                forms.append(sketch.apply(made, state, values))
+            nodes.append(time)
+        return sketch.moves(self._reach(sketch, s, nodes, known, jumped))
+
+    def _reach(
+        self,
+        sketch: Sketch,
+        time: Tensor,
+        nodes: list[Tensor],
+        known: list[list[Form]],
+        values: list[Form],
+    ) -> Form:
+        """The state at a time, from the start of the step."""
+        dynamics, t = sketch.dynamics, sketch.t
+        jump = self.held.jump(dynamics, t, time, torch.ones_like(t))
+        state = sketch.apply(jump, sketch.x, values)
+        if len(nodes) == 1:
+            return state
+        at = torch.stack(nodes, -1)
+        weights = node_weights(self.held, self.clock, dynamics, at, t, time)
+        return state + total_change(weights, known)
+
+    def _check(self, dynamics: Dynamics, t: Tensor, s: Tensor, first: Tensor, last: Tensor) -> None:
+        influence = self.held.kernels(dynamics, t, s, torch.ones_like(t))
+        fine = torch.stack([first.isfinite(), last.isfinite()]).all(0)
+        for kernel in influence:
+            fine = fine & kernel.isfinite().reshape(-1, len(t)).all(0)
+        if not bool(fine.all()):
+            i = int((~fine).nonzero()[0])
+            raise InputError(
+                f"exponential solver: the step from t = {float(t[i]):g} to {float(s[i]):g} reaches "
+                f"an end of the path, where {type(self.clock).__name__} or "
+                f"{type(self.held).__name__} is not finite: hold the data in the clock 'ratio', or "
+                f"end the grid inside"
+            )

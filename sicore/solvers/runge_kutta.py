@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from sicore.dynamics import Dynamics
-from sicore.solvers.base import Carry, axpy
-from sicore.states import Noise, State
+from sicore.solvers.table import Form, Move, Sketch, TableSolver
 
 
 @dataclass(frozen=True)
@@ -25,32 +26,26 @@ class Tableau:
 
 
 @dataclass(frozen=True)
-class RungeKutta:
+class RungeKutta(TableSolver):
     """``x_s = x_t + h Σ_i b_i k_i`` with ``h = s − t``."""
 
     tableau: ClassVar[Tableau]
-    order: ClassVar[int]
-    evaluations: ClassVar[int]
-    stochastic: ClassVar[bool] = False
-    lands: ClassVar[bool]
 
-    def step(
-        self, dynamics: Dynamics, t: Tensor, s: Tensor, x: State, carry: Carry, noise: Noise
-    ) -> tuple[State, Carry]:
-        """One step; the last stage time is s itself where c = 1."""
-        h = float(s - t)
-        slopes: list[State] = []
+    def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Move]:
+        """The tableau, with the drift's own coefficients in it; a stage at c = 1 is at s itself."""
+        sketch = Sketch(dynamics, times[:-1], times[1:])
+        slopes: list[Form] = []
         for row, c in zip(self.tableau.a, self.tableau.c, strict=True):
-            time = s if c == 1 else t + c * (s - t)
-            slopes.append(dynamics.drift(time, _advance(x, h, row, slopes)))
-        return _advance(x, h, self.tableau.b, slopes), carry
+            time = sketch.s if c == 1 else torch.add(sketch.t, sketch.h, alpha=c)
+            slopes.append(sketch.drift(time, self._advanced(sketch, row, slopes)))
+        return sketch.moves(self._advanced(sketch, self.tableau.b, slopes))
 
-
-def _advance(x: State, h: float, weights: tuple[float, ...], slopes: list[State]) -> State:
-    for weight, slope in zip(weights, slopes, strict=True):
-        if weight:
-            x = axpy(x, h * weight, slope)
-    return x
+    def _advanced(self, sketch: Sketch, weights: Sequence[float], slopes: Sequence[Form]) -> Form:
+        x = sketch.x
+        for weight, slope in zip(weights, slopes, strict=True):
+            if weight:
+                x = x + (weight * sketch.h) * slope
+        return x
 
 
 class Euler(RungeKutta):
@@ -74,6 +69,23 @@ class Heun(RungeKutta):
     order, evaluations, lands = 2, 2, False
 
 
+class Ralston(RungeKutta):
+    """Ralston's method: order 2, two calls a step, with the smallest bound on the local error.
+
+    Source: Ralston, "Runge–Kutta methods with minimum error bounds", 1962.
+    """
+
+    tableau = Tableau(a=((), (2 / 3,)), b=(0.25, 0.75), c=(0.0, 2 / 3))
+    order, evaluations, lands = 2, 2, True
+
+
+class Heun3(RungeKutta):
+    """Heun's third-order method: three calls a step, never looks at the end of a step."""
+
+    tableau = Tableau(a=((), (1 / 3,), (0.0, 2 / 3)), b=(0.25, 0.0, 0.75), c=(0.0, 1 / 3, 2 / 3))
+    order, evaluations, lands = 3, 3, True
+
+
 class RK4(RungeKutta):
     """The classical method of Kutta: order 4, four calls a step."""
 
@@ -83,3 +95,27 @@ class RK4(RungeKutta):
         c=(0.0, 0.5, 0.5, 1.0),
     )
     order, evaluations, lands = 4, 4, False
+
+
+DORMAND_PRINCE = Tableau(
+    a=(
+        (),
+        (1 / 5,),
+        (3 / 40, 9 / 40),
+        (44 / 45, -56 / 15, 32 / 9),
+        (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
+        (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
+    ),
+    b=(35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
+    c=(0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0),
+)
+
+
+class RK5(RungeKutta):
+    """The fifth-order method of Dormand and Prince on a given grid: six calls a step.
+
+    Source: Dormand and Prince, "A family of embedded Runge–Kutta formulae", 1980.
+    """
+
+    tableau = DORMAND_PRINCE
+    order, evaluations, lands = 5, 6, False

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from sicore.dynamics import Dynamics
 from sicore.errors import InputError
-from sicore.interpolants import Interpolant
-from sicore.solvers.base import Carry, Solver
-from sicore.states import Noise, State, StateSpace, batch_size, leaves
+from sicore.interpolants import Interpolant, Point, Time
+from sicore.predictions import Combination, Row
+from sicore.solvers.base import Carry, Solver, Step
+from sicore.states import Noise, State, StateSpace, batch_size, leaves, tree_map
 
-OK, NOT_FINITE = 0, 1
+OK, NOT_FINITE, OUT_OF_CALLS = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,20 @@ class Solution:
     Attributes:
         x: the states at the last time.
         times: the grid, float64 ``(N + 1,)``.
-        nfe: network calls for each sample, as counted by the loop.
-        status: for each sample 0 (good) or 1 (a value is not finite), ``(B,)``.
+        nfe: network calls for each sample, as counted by the loop; the most that any took, if
+            the solver chooses its steps for each.
+        status: for each sample 0 (good), 1 (a value is not finite) or 2 (a solver that chooses its
+            steps ran out of calls before the end), ``(B,)``.
+        calls: network calls of each sample, int64 ``(B,)``; None where all took ``nfe``.
+        path: the states at all times ``(N + 1, B, ...)``, if they were asked for.
     """
 
     x: State
     times: Tensor
     nfe: int
     status: Tensor
+    calls: Tensor | None = field(default=None, kw_only=True)
+    path: State | None = field(default=None, kw_only=True)
 
 
 def solve(
@@ -63,6 +70,7 @@ def solve(
     callbacks: Sequence[Callback] = (),
     space: StateSpace | None = None,
     total: int | None = None,
+    record: bool = False,
 ) -> Solution:
     """Integrate from ``times[0]`` to ``times[-1]``.
 
@@ -76,6 +84,7 @@ def solve(
         space: if given, x is projected onto it after every step.
         total: steps of the whole of which this solve is the first or the last part, for the
             numbers that callbacks see; a solve of its own by default.
+        record: keep the states at all times, as ``Solution.path``.
 
     Raises:
         InputError: if the grid is not monotone, runs against the dynamics, or the solver is not
@@ -84,46 +93,100 @@ def solve(
     """
     times = torch.as_tensor(times, dtype=torch.float64, device="cpu")
     _check(dynamics, times, solver)
-    device = next(iter(leaves(x).values())).device
-    streams = Noise.of(0, batch_size(x), device=device) if noise is None else noise
-    streams = streams.named("solve")
+    streams = _streams(x, noise)
     ledger = _Ledger(dynamics)
+    states = [x]
+    random = bool(callbacks or solver.draws)
+    whole, before = _numbers(times, total)
     carry: Carry = None
-    steps = len(times) - 1
-    whole = steps if total is None else total
-    before = whole - steps if float(times[-1]) == 1 else 0
-    for i in range(steps):
-        here = streams.at(i)
-        x, carry = solver.step(ledger, times[i], times[i + 1], x, carry, here)
+    for step in steps_of(solver, dynamics, times):
+        here = streams.at(step.number) if random else streams
+        x, carry = solver.step(ledger, step, x, carry, here)
         if space is not None:
             x = space.project(x)
         for callback in callbacks:
-            info = StepInfo(before + i, whole, times[i], times[i + 1], x, here, ledger)
+            t, s = times[step.number], times[step.number + 1]
+            info = StepInfo(before + step.number, whole, t, s, x, here, ledger)
             replaced = callback(info)
             x = x if replaced is None else replaced
-    return Solution(x, times, ledger.nfe, status_of(x))
+        if record:
+            states.append(x)
+    path = tree_map(lambda *parts: torch.stack(parts), *states) if record else None
+    return Solution(x, times, ledger.nfe, status_of(x), path=path)
 
 
-class _Ledger:
+def steps_of(solver: Solver, dynamics: Dynamics, times: Tensor) -> list[Step]:
+    """The steps of a grid, with all that the solver prepares for them."""
+    ends, tables = times.tolist(), solver.prepare(dynamics, times)
+    return [Step(i, ends[i], ends[i + 1], table) for i, table in enumerate(tables)]
+
+
+def _streams(x: State, noise: Noise | None) -> Noise:
+    device = next(iter(leaves(x).values())).device
+    streams = Noise.of(0, batch_size(x), device=device) if noise is None else noise
+    return streams.named("solve")
+
+
+def _numbers(times: Tensor, total: int | None) -> tuple[int, int]:
+    """Steps of the whole, and how many of them came before this part."""
+    steps = len(times) - 1
+    whole = steps if total is None else total
+    return whole, whole - steps if float(times[-1]) == 1 else 0
+
+
+class _Ledger(Dynamics):
     """The dynamics with every network call counted."""
 
     def __init__(self, dynamics: Dynamics) -> None:
         self._dynamics = dynamics
         self.nfe = 0
-        self.calls, self.direction = dynamics.calls, dynamics.direction
-        self.stochastic, self.diffusion = dynamics.stochastic, dynamics.diffusion
+        self._calls, self._constants = dynamics.calls, dynamics.constants
+        self._parts = dynamics.parts
 
     @property
-    def interpolant(self) -> Interpolant:
-        return self._dynamics.interpolant
+    def path(self) -> Interpolant | None:
+        return self._dynamics.path
 
-    def drift(self, t: Tensor, x: State) -> State:
-        self.nfe += self.calls
+    @property
+    def calls(self) -> int:
+        return self._calls
+
+    @property
+    def parts(self) -> int:
+        return self._parts
+
+    @property
+    def direction(self) -> int:
+        return self._dynamics.direction
+
+    @property
+    def stochastic(self) -> bool:
+        return self._dynamics.stochastic
+
+    @property
+    def constants(self) -> tuple[State, ...]:
+        return self._constants
+
+    def drift(self, t: Time, x: State) -> State:
+        self.nfe += self._calls
         return self._dynamics.drift(t, x)
 
-    def transfer(self, t: Tensor, s: Tensor, x: State) -> State:
-        self.nfe += self.calls
+    def evaluate(self, t: Time, x: State) -> tuple[State, ...]:
+        self.nfe += self._calls
+        return self._dynamics.evaluate(t, x)
+
+    def transfer(self, t: Time, s: Time, x: State) -> State:
+        self.nfe += self._calls
         return self._dynamics.transfer(t, s, x)
+
+    def split(self, t: Tensor) -> Combination:
+        return self._dynamics.split(t)
+
+    def express(self, p: Point, wanted: Row, name: str) -> Combination:
+        return self._dynamics.express(p, wanted, name)
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        return self._dynamics.diffusion(t)
 
 
 def _check(dynamics: Dynamics, times: Tensor, solver: Solver) -> None:

@@ -1,40 +1,37 @@
-"""Solvers for SDEs with additive noise ``dX = f(t, X) dt + g(t) dW``."""
+"""Solvers for SDEs with additive noise ``dX = f(t, X) dt + g(t) dW``, by sums of states."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from torch import Tensor
 
 from sicore.dynamics import Dynamics
-from sicore.solvers.base import Carry, axpy
-from sicore.states import Noise, State, combine
+from sicore.solvers.table import Move, Sketch, TableSolver
 
 
 @dataclass(frozen=True)
-class EulerMaruyama:
+class EulerMaruyama(TableSolver):
     """``x_s = x_t + h f(t, x_t) + g(t) ΔW``: weak order 1, strong order 1, one call a step.
 
     Source: Kloeden and Platen, "Numerical solution of SDEs", 1992, section 10.2.
     """
 
-    order: ClassVar[int] = 1
-    evaluations: ClassVar[int] = 1
-    stochastic: ClassVar[bool] = True
-    lands: ClassVar[bool] = False
+    order = 1
+    evaluations = 1
+    stochastic = True
+    draws = 1
 
-    def step(
-        self, dynamics: Dynamics, t: Tensor, s: Tensor, x: State, carry: Carry, noise: Noise
-    ) -> tuple[State, Carry]:
-        """One step, forward or backward."""
-        drift, kick = dynamics.drift(t, x), noise.increment(t, s, x)
-        moved = axpy(x, float(s - t), drift)
-        return combine(1.0, moved, dynamics.diffusion(t), kick), carry
+    def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Move]:
+        """The step, forward or backward."""
+        sketch = Sketch(dynamics, times[:-1], times[1:], self.draws)
+        kick = (dynamics.diffusion(sketch.t) * sketch.h.abs().sqrt()) * sketch.noise[0]
+        return sketch.moves(sketch.x + sketch.h * sketch.drift(sketch.t, sketch.x) + kick)
 
 
 @dataclass(frozen=True)
-class StochasticHeun:
+class StochasticHeun(TableSolver):
     """Heun's method with one Brownian increment: weak order 2, two calls a step.
 
     ``x̂ = x + h f(t, x) + g(t) ΔW``, ``x_s = x + h (f(t, x) + f(s, x̂))/2 + (g(t) + g(s))/2 ΔW``.
@@ -43,19 +40,16 @@ class StochasticHeun:
     Source: Kloeden and Platen 1992, section 15.1, for additive noise.
     """
 
-    order: ClassVar[int] = 2
-    evaluations: ClassVar[int] = 2
-    stochastic: ClassVar[bool] = True
-    lands: ClassVar[bool] = False
+    order = 2
+    evaluations = 2
+    stochastic = True
+    draws = 1
 
-    def step(
-        self, dynamics: Dynamics, t: Tensor, s: Tensor, x: State, carry: Carry, noise: Noise
-    ) -> tuple[State, Carry]:
-        """One step, forward or backward."""
-        h, kick = float(s - t), noise.increment(t, s, x)
-        g_t, g_s = dynamics.diffusion(t), dynamics.diffusion(s)
-        first = dynamics.drift(t, x)
-        predicted = combine(1.0, axpy(x, h, first), g_t, kick)
-        second = dynamics.drift(s, predicted)
-        moved = axpy(axpy(x, h / 2, first), h / 2, second)
-        return combine(1.0, moved, (g_t + g_s) / 2, kick), carry
+    def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Move]:
+        """The step, forward or backward."""
+        sketch = Sketch(dynamics, times[:-1], times[1:], self.draws)
+        x, h, kick = sketch.x, sketch.h, sketch.h.abs().sqrt() * sketch.noise[0]
+        g_t, g_s = dynamics.diffusion(sketch.t), dynamics.diffusion(sketch.s)
+        first = sketch.drift(sketch.t, x)
+        second = sketch.drift(sketch.s, x + h * first + g_t * kick)
+        return sketch.moves(x + (h / 2) * (first + second) + ((g_t + g_s) / 2) * kick)

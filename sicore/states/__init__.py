@@ -20,6 +20,7 @@ from sicore.states.trees import (
     take,
     to,
     tree_map,
+    weighted_sum,
     zeros_like,
 )
 
@@ -46,5 +47,6 @@ __all__ = [
     "take",
     "to",
     "tree_map",
+    "weighted_sum",
     "zeros_like",
 ]

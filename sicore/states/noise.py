@@ -16,7 +16,7 @@ from torch import Tensor
 
 from sicore.states.philox import MASK, philox, to_normal, to_uniform
 from sicore.states.spaces import StateSpace
-from sicore.states.trees import Scalar, State, leaves, scale
+from sicore.states.trees import State, leaves, scale
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,23 @@ class Noise:
         z: State = drawn[""] if isinstance(x, Tensor) else drawn
         return z if self.space is None else self.space.shape_noise(z)
 
-    def increment(self, t: Tensor, s: Tensor, x: State) -> State:
+    def coordinates(self, t: float, s: float, x: State, count: int = 1) -> list[State]:
+        """Independent standard normals that say what Brownian motion does over a step.
+
+        With ``h = |s − t|`` the first, ξ, is its increment over √h, ``ΔW = √h ξ``; with the
+        second, ζ, also ``∫ (W_u − W_t) du = h^(3/2) (ξ + ζ/√3)/2`` over the step (towards s).
+
+        Args:
+            t: where the step starts.
+            s: where it ends.
+            x: gives structure, shape, dtype and device.
+            count: 1 or 2.
+        """
+        drawn = [self.normal_like(x)]
+        if count > 1:
+            drawn.append(self.named("area").at(self.draw).normal_like(x))
+        return drawn
+
+    def increment(self, t: float, s: float, x: State) -> State:
         """A Brownian increment over the step from t to s: variance ``|s − t|``, shaped as x."""
-        root: Scalar = (s - t).abs().sqrt()
-        return scale(root, self.normal_like(x))
+        return scale(abs(s - t) ** 0.5, self.coordinates(t, s, x)[0])

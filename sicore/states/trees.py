@@ -6,7 +6,7 @@ Everything above this room treats the two alike through the functions below.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, cast
 
 import torch
@@ -15,9 +15,9 @@ from torch import Tensor
 from sicore.errors import InputError
 
 State: TypeAlias = Tensor | dict[str, Tensor]
-Scalar: TypeAlias = float | Tensor
+Scalar: TypeAlias = float | Tensor | tuple[float, ...]
 """A coefficient: a number, one per sample ``(B,)``, or a row per leaf ``(L, 1)`` or ``(L, B)``, in
-the sorted order of the leaves' names."""
+the sorted order of the leaves' names; a tuple is one number per leaf, in that order too."""
 
 
 def tree_map(function: Callable[..., Any], first: State, *rest: State) -> Any:
@@ -33,14 +33,14 @@ def leaves(x: State) -> dict[str, Tensor]:
     return {"": x} if isinstance(x, Tensor) else x
 
 
-def expand(scalar: Scalar, leaf: Tensor) -> Scalar:
+def expand(scalar: Any, leaf: Tensor) -> float | Tensor:
     """Shape a ``()`` or ``(B,)`` coefficient so that it multiplies a leaf ``(B, ...)``.
 
     A 0-d coefficient becomes a Python number (times of a grid live on the CPU, so this waits for
     no device) unless gradients flow through it; others get the leaf's dtype and device.
     """
     if not isinstance(scalar, Tensor):
-        return scalar
+        return float(scalar)
     if scalar.ndim == 0:
         return scalar if scalar.requires_grad else scalar.item()
     shaped = scalar.to(device=leaf.device, dtype=leaf.dtype)
@@ -51,6 +51,8 @@ def by_leaf(c: Scalar, x: State) -> Any:
     """A coefficient in the structure of a state: what multiplies each leaf."""
     if isinstance(x, Tensor):
         return c
+    if isinstance(c, tuple):
+        return dict(zip(sorted(x), c, strict=True))
     if not isinstance(c, Tensor) or c.ndim < 2:
         return dict.fromkeys(x, c)
     if len(c) != len(x):
@@ -79,6 +81,41 @@ def combine(a: Scalar, x: State, b: Scalar, y: State) -> State:
         return torch.add(expand(of_u, u) * u, v, alpha=weight)
 
     return cast("State", tree_map(leafwise, x, y, by_leaf(a, x), by_leaf(b, x)))
+
+
+def weighted_sum(weights: Sequence[Scalar], states: Sequence[State]) -> State:
+    """``Σ_k w_k y_k``, one tensor operation for each term.
+
+    A term whose weight is the number 0 is left out, and may hold anything.
+
+    Args:
+        weights: one for each state.
+        states: of one structure, at least one.
+    """
+    first = states[0]
+    if isinstance(first, Tensor):
+        return _weighted_sum(weights, cast("Sequence[Tensor]", states))
+    trees = cast("Sequence[dict[str, Tensor]]", states)
+    shares = [by_leaf(w, first) for w in weights]
+    return {
+        name: _weighted_sum([w[name] for w in shares], [tree[name] for tree in trees])
+        for name in first
+    }
+
+
+def _weighted_sum(weights: Sequence[Any], parts: Sequence[Tensor]) -> Tensor:
+    total: Tensor | None = None
+    for weight, part in zip(weights, parts, strict=True):
+        w = expand(weight, part) if isinstance(weight, Tensor) else weight
+        if isinstance(w, Tensor):
+            total = w * part if total is None else torch.addcmul(total, w, part)
+        elif w == 0:
+            continue
+        elif total is None:
+            total = part if w == 1 else part * w
+        else:
+            total = torch.add(total, part, alpha=w)
+    return torch.zeros_like(parts[0]) if total is None else total
 
 
 def inner_by_leaf(x: State, y: State) -> Tensor:
