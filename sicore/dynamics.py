@@ -17,14 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from sicore.errors import InputError
 from sicore.interpolants import Interpolant, Point, Time
-from sicore.predictions import Combination, Condition, Prediction, Row, combination, part_of
-from sicore.states import State, take, weighted_sum
+from sicore.predictions import Combination, Condition, Kind, Prediction, Row, combination, part_of
+from sicore.states import State, take, tree_map, weighted_sum
 
 Epsilon = Callable[[Tensor], Tensor]
 
@@ -74,6 +75,11 @@ class Dynamics:
         return False
 
     @property
+    def additive(self) -> bool:
+        """Whether the diffusion is a function of time alone; see `DiagonalSDE`."""
+        return True
+
+    @property
     def constants(self) -> tuple[State, ...]:
         """States that take part in every step as they are: x0 where it is observed."""
         return ()
@@ -106,8 +112,16 @@ class Dynamics:
         raise InputError(f"{type(self).__name__}: has no path, which {name} needs")
 
     def diffusion(self, t: Tensor) -> Tensor:
-        """The coefficient of dW."""
+        """The coefficient of dW, where it is a function of time alone."""
         return torch.zeros_like(t)
+
+    def diffusion_at(self, t: Time, x: State) -> State:
+        """The coefficients ``g(t, x)`` of dW, one for each number of x, where they depend on it."""
+        raise NotImplementedError
+
+    def diffusion_slope(self, t: Time, x: State) -> tuple[State, State]:
+        """``g(t, x)`` and ``∂g_i/∂x_i``, shaped as x."""
+        raise NotImplementedError
 
     def transfer(self, t: Time, s: Time, x: State) -> State:
         """The jump from t to s that keeps the expectations at t; one evaluation.
@@ -197,7 +211,11 @@ class PathDynamics(Dynamics):
 
     def evaluate(self, t: Time, x: State) -> tuple[State, ...]:
         """The parts of the prediction's value."""
-        return self.prediction.kind.parts(self.prediction(t, x, self.condition))
+        return self._kind.parts(self.prediction(t, x, self.condition))
+
+    @cached_property
+    def _kind(self) -> Kind:
+        return self.prediction.kind
 
     def split(self, t: Tensor) -> Combination:
         """λ(t), μ(t) and ν(t) of the drift ``λ x + μ · value + ν x0``."""
@@ -229,6 +247,67 @@ class PathDynamics(Dynamics):
 
 def _rows(condition: Condition, index: Tensor) -> Condition:
     return None if condition is None else {name: v[index] for name, v in condition.items()}
+
+
+@dataclass(frozen=True)
+class DiagonalSDE(Dynamics):
+    r"""An Itô SDE whose noise depends on the state: ``dX_i = f_i(t, X) dt + g_i(t, X_i) dW_i``.
+
+    Each number of the state has a Brownian motion of its own. It has no path, and runs forward.
+    Euler–Maruyama and Milstein integrate it; solvers for additive noise refuse it.
+
+    Args:
+        f: the drift, ``(t, x) -> State``.
+        g: the diffusion, ``(t, x) -> State``, number by number.
+        slope: ``∂g_i/∂x_i``, ``(t, x) -> State``; by automatic differentiation if it is None.
+
+    Raises:
+        InputError: from ``diffusion(t)``, which is what a solver for additive noise asks for.
+
+    Source: Kloeden and Platen, "Numerical solution of SDEs", 1992, section 10.3.
+    """
+
+    f: Callable[[Time, State], State]
+    g: Callable[[Time, State], State]
+    slope: Callable[[Time, State], State] | None = None
+
+    @property
+    def stochastic(self) -> bool:
+        """There is noise."""
+        return True
+
+    @property
+    def additive(self) -> bool:
+        """No: it depends on the state."""
+        return False
+
+    @property
+    def direction(self) -> int:
+        """Forward."""
+        return 1
+
+    def drift(self, t: Time, x: State) -> State:
+        """``f(t, x)``."""
+        return self.f(t, x)
+
+    def diffusion(self, t: Tensor) -> Tensor:
+        """Not a function of time alone."""
+        raise InputError(
+            "DiagonalSDE: its diffusion depends on the state, and this solver is made for additive "
+            "noise (on other noise it would not solve the Itô SDE): use EulerMaruyama or Milstein"
+        )
+
+    def diffusion_at(self, t: Time, x: State) -> State:
+        """``g(t, x)``."""
+        return self.g(t, x)
+
+    def diffusion_slope(self, t: Time, x: State) -> tuple[State, State]:
+        """``g`` and its derivative: g_i depends on x_i alone, so that one gradient has them all."""
+        if self.slope is not None:
+            return self.g(t, x), self.slope(t, x)
+        values, pullback, *_ = torch.func.vjp(lambda y: self.g(t, y), x)
+        (slopes,) = pullback(tree_map(torch.ones_like, values))
+        return values, slopes
 
 
 def constant(value: float) -> Epsilon:

@@ -1,14 +1,15 @@
 """azula: samplers over a noise schedule, which is theirs to choose.
 
 Its denoisers do not depend on the schedule, so that the same one may be sampled with another: the
-clocks below are the path's own, the rectified one (where the share of the noise falls linearly),
-Karras's, and the uniform log-SNR. Samplers that divide by the signal or the noise cannot start
+clocks below are the path's own, its rectified, cosine and decay schedules between the same noise
+levels, Karras's, and the uniform log-SNR. Samplers that divide by the signal or the noise cannot start
 where there is no signal, or end where there is no noise; they keep a thousandth of it, as azula's
 own schedules do.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,16 @@ def _rectified(field: Field, t: Tensor) -> tuple[Tensor, Tensor]:
     return 1 - share, share
 
 
+def _cosine(field: Field, t: Tensor) -> tuple[Tensor, Tensor]:
+    angle = math.atan(field.first_level) * t
+    return angle.cos() * (t < 1 if field.first_level == math.inf else 1.0), angle.sin()
+
+
+def _decay(field: Field, t: Tensor) -> tuple[Tensor, Tensor]:
+    gamma = 0.1  # its default
+    return _rectified(field, (1 - gamma**t) / (1 - gamma))
+
+
 def _karras(low: float) -> Scales:
     def scales(field: Field, t: Tensor) -> tuple[Tensor, Tensor]:
         ends = torch.tensor([low, field.first_level], dtype=torch.float64) ** (1 / 7)
@@ -77,10 +88,14 @@ def _log_snr(low: float) -> Scales:
 CLOCKS: dict[str, tuple[Scales, frozenset[str]]] = {
     "own clock": (_own, ANY),
     "rectified clock": (_rectified, DIFFUSION),
+    "cosine clock": (_cosine, ANY),
+    "decay clock": (_decay, ANY),
     "Karras clock": (_karras(0.002), DIFFUSION),
     "Karras clock, from σ = 0.02": (_karras(0.02), DIFFUSION),
     "log-SNR clock, from σ = 0.02": (_log_snr(0.02), DIFFUSION),
 }
+FEW = ("own clock", "Karras clock, from σ = 0.02", "log-SNR clock, from σ = 0.02")
+EVERY = ("vAB2", "vAB3", "zEAB3", "DDPM", "Itô")  # those that are best in one clock or another
 # A class, its options, and whether it needs signal at the start and noise at the end.
 ODE: dict[str, tuple[Any, dict[str, Any], bool, bool]] = {
     "DDIM": (sample.DDIMSampler, {}, False, False),
@@ -106,11 +121,12 @@ SDE: dict[str, tuple[Any, dict[str, Any], bool, bool]] = {
 
 
 def methods() -> list[Method]:
-    """Every sampler in every clock."""
+    """Every sampler in the clocks that suit it."""
     made = []
     for kind, table in (("ode", ODE), ("sde", SDE)):
         for name, (sampler, options, signal, left) in table.items():
-            for clock, (scales, paths) in CLOCKS.items():
+            for clock in CLOCKS if name in EVERY else FEW:
+                scales, paths = CLOCKS[clock]
                 run = _sampled(sampler, options, scales, signal, left)
                 made.append(Method(f"{name} ({clock})", "azula", run, kind, paths))
     return made
@@ -140,11 +156,14 @@ def _sampled(
 
 
 def _ends(scales: Scales, field: Field, signal: bool, left: bool) -> tuple[float, float]:
-    """azula's first and last time, cut where the sampler needs signal or noise."""
+    """The first and last time, cut where the sampler needs signal or noise."""
     one, zero = torch.tensor([1.0, 0.0], dtype=torch.float64)
     start = 1 - FLOOR if signal and scales(field, one)[0] == 0 else 1.0
     if not left or scales(field, zero)[1] > 0:
         return start, 0.0
     if scales is _own:
         return start, 1 - float(field.path.time_at(torch.tensor(FLOOR, dtype=torch.float64)))
-    return start, FLOOR * (1 + 1 / field.first_level)
+    rest = FLOOR * (1 + 1 / field.first_level)
+    if scales is _cosine:
+        rest = math.atan(FLOOR) / math.atan(field.first_level)
+    return start, rest

@@ -84,7 +84,7 @@ def stubbed(*names: str) -> Iterator[None]:
 class _Stub(types.ModuleType):
     """A module in which every public name is an empty class."""
 
-    __path__: list[str] = []
+    __path__ = ()  # type: ignore[assignment]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

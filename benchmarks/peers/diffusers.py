@@ -32,7 +32,8 @@ SPACINGS: dict[str, dict[str, Any]] = {
     "exponential": {"use_exponential_sigmas": True},
     "Lu": {"use_lu_lambdas": True},
 }
-KNOWN = ("uniform", "trailing", "Karras", "exponential")
+SHIFTS = (1.0, 2.0, 3.0)  # 3 is the one of Stable Diffusion 3
+KNOWN = ("uniform", "Karras", "exponential")
 # Schedulers whose states keep their variance, and those that work on x1 + σ z.
 PRESERVING: dict[str, tuple[Any, dict[str, Any], tuple[str, ...]]] = {
     "DPM++2M": (diffusers.DPMSolverMultistepScheduler, {"solver_order": 2}, (*KNOWN, "Lu")),
@@ -46,9 +47,9 @@ PRESERVING: dict[str, tuple[Any, dict[str, Any], tuple[str, ...]]] = {
     "DDIM": (diffusers.DDIMScheduler, {"clip_sample": False}, ("trailing",)),
 }
 EXPLODING: dict[str, tuple[Any, dict[str, Any], tuple[str, ...]]] = {
-    "Euler": (diffusers.EulerDiscreteScheduler, {}, ("uniform", "trailing", "Karras")),
-    "Heun": (diffusers.HeunDiscreteScheduler, {}, ("uniform", "trailing", "Karras")),
-    "DPM-2": (diffusers.KDPM2DiscreteScheduler, {}, ("uniform", "Karras")),
+    "Euler": (diffusers.EulerDiscreteScheduler, {}, ("trailing", "Karras")),
+    "Heun": (diffusers.HeunDiscreteScheduler, {}, ("trailing", "Karras")),
+    "DPM-2": (diffusers.KDPM2DiscreteScheduler, {}, ("Karras",)),
     "LMS": (diffusers.LMSDiscreteScheduler, {}, ("uniform", "Karras")),
 }
 EDM: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -79,15 +80,16 @@ NOISY: dict[str, tuple[Any, dict[str, Any], tuple[str, ...]]] = {
     "SA-Solver": (diffusers.SASolverScheduler, {}, ("uniform", "Karras")),
 }
 ANCESTRAL: dict[str, tuple[Any, dict[str, Any], tuple[str, ...]]] = {
-    "Euler ancestral": (diffusers.EulerAncestralDiscreteScheduler, {}, ("uniform", "trailing")),
-    "DPM-2 ancestral": (diffusers.KDPM2AncestralDiscreteScheduler, {}, ("uniform", "Karras")),
-    "DPMSolverSDE": (diffusers.DPMSolverSDEScheduler, {}, ("uniform", "Karras")),
+    "Euler ancestral": (diffusers.EulerAncestralDiscreteScheduler, {}, ("trailing",)),
+    "DPM-2 ancestral": (diffusers.KDPM2AncestralDiscreteScheduler, {}, ("Karras",)),
+    "DPMSolverSDE": (diffusers.DPMSolverSDEScheduler, {}, ("Karras",)),
 }
 
 
 def methods() -> list[Method]:
     """Every scheduler with the spacings that it knows."""
-    made = [_flow_euler(), _flow_heun()]
+    made = [_flow_euler(shift) for shift in SHIFTS]
+    made += [_flow_heun(shift) for shift in SHIFTS]
     for kind, table, exploding in (
         ("ode", PRESERVING, False),
         ("ode", EXPLODING, True),
@@ -106,8 +108,10 @@ def methods() -> list[Method]:
         Method("DDIM, eta = 1 (trailing)", "diffusers", run, "sde", frozenset((VP,)), least=2)
     )
     for name, (scheduler, options) in FLOW.items():
-        run = _on_flow(functools.partial(scheduler, **options))
-        made.append(Method(name, "diffusers", run, paths=frozenset((LINEAR,)), least=2))
+        for shift in SHIFTS:
+            run = _on_flow(functools.partial(scheduler, flow_shift=shift, **options))
+            title = f"{name} (shift {shift:g})"
+            made.append(Method(title, "diffusers", run, paths=frozenset((LINEAR,)), least=2))
     for name, (scheduler, options) in EDM.items():
         for schedule in ("karras", "exponential"):
             for low in (0.002, 0.02):
@@ -193,22 +197,24 @@ def _flowing(scheduler: Any, field: Field, x: Tensor) -> Tensor:
     return x
 
 
-def _flow_euler() -> Method:
+def _flow_euler(shift: float) -> Method:
     def run(field: Field, x: Tensor, steps: int) -> Tensor:
-        scheduler = diffusers.FlowMatchEulerDiscreteScheduler()
+        scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=shift)
         scheduler.set_timesteps(sigmas=numpy.linspace(1, 1 / steps, steps))
         return _flowing(_begun(scheduler), field, x)
 
-    return Method("FlowMatchEuler", "diffusers", run, paths=frozenset((LINEAR,)))
+    title = f"FlowMatchEuler (shift {shift:g})"
+    return Method(title, "diffusers", run, paths=frozenset((LINEAR,)))
 
 
-def _flow_heun() -> Method:
+def _flow_heun(shift: float) -> Method:
     def run(field: Field, x: Tensor, steps: int) -> Tensor:
-        scheduler = diffusers.FlowMatchHeunDiscreteScheduler()
+        scheduler = diffusers.FlowMatchHeunDiscreteScheduler(shift=shift)
         scheduler.set_timesteps(steps)
         return _flowing(_begun(scheduler), field, x)
 
-    return Method("FlowMatchHeun", "diffusers", run, paths=frozenset((LINEAR,)), least=2)
+    title = f"FlowMatchHeun (shift {shift:g})"
+    return Method(title, "diffusers", run, paths=frozenset((LINEAR,)), least=2)
 
 
 def _on_edm(maker: Any) -> Run:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 import torchdiffeq
 
-from peers.base import ANY, DIFFUSION, Method, karras
+from peers.base import ANY, DIFFUSION, Method, Run, karras
 
 if TYPE_CHECKING:
     from problems import Field
     from torch import Tensor
 
 FIXED = ("euler", "midpoint", "heun2", "heun3", "rk4", "explicit_adams", "implicit_adams")
+LOW = 0.02
 ADAPTIVE = ("dopri5", "bosh3", "adaptive_heun", "dopri8")
 
 
@@ -22,10 +23,9 @@ def methods() -> list[Method]:
     made = [
         Method(f"{name} (uniform)", "torchdiffeq", _fixed(name, None), paths=ANY) for name in FIXED
     ]
-    for level in (0.002, 0.02):
-        for name in FIXED[:5]:
-            title = f"{name} (Karras, from σ = {level:g})"
-            made.append(Method(title, "torchdiffeq", _fixed(name, level), paths=DIFFUSION, least=2))
+    for name in FIXED[:5]:
+        title = f"{name} (Karras, from σ = {LOW:g})"
+        made.append(Method(title, "torchdiffeq", _fixed(name, LOW), paths=DIFFUSION, least=2))
     made += [Method(name, "torchdiffeq", _adaptive(name), adaptive=True) for name in ADAPTIVE]
     return made
 
@@ -40,7 +40,7 @@ def grid(field: Field, steps: int, level: float | None) -> Tensor:
     return torch.cat((times, times.new_ones(1)))
 
 
-def _fixed(name: str, level: float | None):  # noqa: ANN202
+def _fixed(name: str, level: float | None) -> Run:
     def run(field: Field, x: Tensor, steps: int) -> Tensor:
         times = grid(field, steps, level)
         options = {"grid_constructor": lambda f, y, t: times}
@@ -50,7 +50,7 @@ def _fixed(name: str, level: float | None):  # noqa: ANN202
     return run
 
 
-def _adaptive(name: str):  # noqa: ANN202
+def _adaptive(name: str) -> Run:
     def run(field: Field, x: Tensor, number: int) -> Tensor:
         ends = torch.tensor([0.0, 1.0], dtype=torch.float64)
         tolerance = 10 ** (-number / 2)

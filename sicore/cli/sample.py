@@ -94,6 +94,7 @@ def command(
     check_output(folder, overwrite)
     import sicore
     from sicore.hub.bulk import sample_bulk
+    from sicore.hub.samples import trouble
     from sicore.hub.sources import read_states
     from sicore.progress import progress_bar
 
@@ -116,10 +117,11 @@ def command(
             teleport=teleport,
             condition=_condition(loaded.domain, class_),
         )
-    if wrong := int(samples.status.count_nonzero()):
-        raise InputError(f"{wrong} of {number} samples are not finite: take more steps")
+    if wrong := trouble(samples.status):
+        raise InputError(wrong)
     samples.save(folder, overwrite=overwrite, manifest={"model": model})
-    click.echo(f"{number} samples, {samples.nfe} network calls each: {folder}")
+    most = "each" if samples.calls is None else "at most"
+    click.echo(f"{number} samples, {samples.nfe} network calls {most}: {folder}")
 
 
 def _condition(domain: Domain, class_: str | None) -> dict[str, str] | None:

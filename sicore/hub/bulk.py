@@ -1,7 +1,7 @@
 """Sampling in bulk: chunks of a seed's samples, in this process or sharded over several.
 
-A chunk is one batch, so whatever the number of processes the network sees the same batches, and
-sample number k of a seed is the same.
+A chunk is one batch, or several where samples arrive at different times, so whatever the number of
+processes the network sees the same batches, and sample number k of a seed is the same.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from sicore.errors import InputError, SicoreError
 from sicore.hub.model import Model, load
+from sicore.hub.plan import built, travelling
 from sicore.hub.samples import Samples
 from sicore.states import State, concatenate, leaves, take, to
 from sicore.states import batch_size as batch_count
@@ -73,14 +74,16 @@ def sample_bulk(
     """
     if x0 is not None and batch_count(x0) != n:
         raise InputError(f"x0: expected {n} source states, got {batch_count(x0)}")
+    solver, _ = built("solver", options.get("solver") or model.config.sampling.solver)
+    size = travelling(solver, batch_size)
     chunks = [
         Chunk(
             first,
-            min(batch_size, n - first),
-            _part(condition, n, first, batch_size),
-            None if x0 is None else take(x0, slice(first, first + batch_size)),
+            min(size, n - first),
+            _part(condition, n, first, size),
+            None if x0 is None else take(x0, slice(first, first + size)),
         )
-        for first in range(0, n, batch_size)
+        for first in range(0, n, size)
     ]
     options = {**options, "batch_size": batch_size}
     processes = min(processes, len(chunks))
@@ -97,8 +100,13 @@ def sample_bulk(
         x=concatenate([part.x for part in parts]),
         status=torch.cat([part.status for part in parts]),
         nfe=max(part.nfe for part in parts),
+        calls=_joined([part.calls for part in parts if part.calls is not None]),
         settings={**parts[0].settings, "condition": condition},
     )
+
+
+def _joined(calls: list[Tensor]) -> Tensor | None:
+    return torch.cat(calls) if calls else None
 
 
 def _part(
@@ -118,7 +126,7 @@ def _part(
 def _here(model: Model, chunks: list[Chunk], options: Mapping[str, Any]) -> Iterator[Samples]:
     for chunk in chunks:
         with warnings.catch_warnings():  # the caller sees the status of all chunks together
-            warnings.filterwarnings("ignore", message=".* are not finite")
+            warnings.filterwarnings("ignore", message=".* samples (are not finite|ran out)")
             part = model.sample(
                 chunk.count,
                 condition=chunk.condition,
@@ -187,7 +195,7 @@ def _work(chunk: Chunk) -> tuple[bytes, dict[str, Any]]:
     except SicoreError as error:  # some errors cannot travel between processes; a line can
         raise InputError(str(error)) from None
     tensors = {f"x{name}": leaf.contiguous() for name, leaf in leaves(part.x).items()}
-    rest = {"nfe": part.nfe, "seed": part.seed, "settings": part.settings}
+    rest = {"nfe": part.nfe, "seed": part.seed, "settings": part.settings, "calls": part.calls}
     return safetensors.torch.save({**tensors, "status": part.status}), rest
 
 

@@ -15,8 +15,9 @@ from sicore.files import write_atomically
 
 WEIGHTS, CONFIG, CARD, METRICS = "model.safetensors", "config.yaml", "README.md", "metrics.json"
 MOMENTS = "moments.safetensors"
+GRIDS = "grids.json"
 LOG, CHECKPOINT = "metrics.jsonl", "checkpoint"
-OWN = (WEIGHTS, CONFIG, CARD, METRICS, MOMENTS, LOG, f"{CHECKPOINT}-*", f".{CHECKPOINT}-*")
+OWN = (WEIGHTS, CONFIG, CARD, METRICS, MOMENTS, GRIDS, LOG, f"{CHECKPOINT}-*", f".{CHECKPOINT}-*")
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from sicore.hub.domain import Domain
 from sicore.hub.folder import (
     CARD,
     CONFIG,
+    GRIDS,
     METRICS,
     MOMENTS,
     WEIGHTS,
@@ -31,7 +33,8 @@ from sicore.hub.folder import (
 )
 from sicore.hub.moments import Moments, Teleport, read_moments
 from sicore.hub.plan import Plan, SourceStates, built, make_plan
-from sicore.hub.samples import Samples
+from sicore.hub.samples import Samples, trouble
+from sicore.hub.tuned import TunedGrids, read_tuned
 from sicore.interpolants import Interpolant
 from sicore.inverse import Measurement, Method, Operator
 from sicore.objectives import Coupling
@@ -53,6 +56,7 @@ class Model:
         metrics: what was measured, from ``metrics.json``.
         card: the model card, Markdown.
         moments: Gaussians of its data, for ``sample(teleport=…)``.
+        grids: time grids that were made for it, for ``sample(grid="tuned")``.
     """
 
     def __init__(
@@ -62,9 +66,10 @@ class Model:
         metrics: Mapping[str, Any],
         card: str = "",
         moments: Moments | None = None,
+        grids: TunedGrids = TunedGrids(),
     ) -> None:
         self.config, self.parts, self.metrics, self.card = config, parts, metrics, card
-        self.moments = moments
+        self.moments, self.grids = moments, grids
 
     @property
     def domain(self) -> Domain:
@@ -121,9 +126,11 @@ class Model:
             n: how many.
             condition: what to generate, e.g. ``{"class": 3}`` or ``{"class": ["Bag", "Coat"]}``.
             solver: a registered name or an object; an SDE solver makes it stochastic.
-            steps: steps of the solver.
+            steps: steps of the solver. One that chooses its own (``dopri5``) uses neither them nor
+                the grid; its tolerances are its parameters.
             guidance: scale of classifier-free guidance; 1 is the conditional model.
-            grid: a registered name or an object.
+            grid: a registered name or an object; ``"tuned"`` is one that `sicore tune-grid` made
+                for this model, solver and number of steps.
             epsilon: ε of the SDE: a number c for ``ε(t) = c γ(t)``, or a function of t.
             as_interpolant: sample on another path from Gaussian noise, a registered name or
                 an object: exact, without retraining (``sicore.predictions.AsInterpolant``).
@@ -134,7 +141,7 @@ class Model:
                 them; by default drawn from the source that the model was trained from.
             seed: sample number k of a seed is the same for every n, batch size and grouping.
             first_index: the number of the first sample.
-            batch_size: how many are in memory at once; the cuts are at its multiples.
+            batch_size: how many are in the network's batch at once; the cuts are at its multiples.
             callbacks: see ``sicore.solvers.solve``.
             progress: show a bar.
 
@@ -144,12 +151,13 @@ class Model:
         coded = self._condition(condition, n)
         prediction, defaults, moved = self._on(as_interpolant, self._guided(guidance, coded))
         path, jump = prediction.interpolant, self._teleport(teleport)
+        grid = self._tuned(grid, defaults, solver)
         plan = make_plan(defaults, path, solver, steps, grid, epsilon, jump)
         if plan.epsilon is not None:
             self._check_score("an SDE")
         source = self._source(x0, n)
         results = []
-        cuts = _cuts(first_index, n, batch_size)
+        cuts = _cuts(first_index, n, batch_size, plan)
         with progress_bar("sampling", n, progress) as bar, torch.no_grad():
             for first, last in cuts:
                 part = slice(first - first_index, last - first_index)
@@ -158,7 +166,9 @@ class Model:
                 space, starts = self.domain.space, source(part, noise)
                 if starts is not None and starts.observed is not None:
                     given = {**(given or {}), starts.observed: cast("Tensor", starts.x0)}
-                drawn = plan.run(prediction, given, noise, self._like, space, callbacks, starts)
+                drawn = plan.run(
+                    prediction, given, noise, self._like, space, callbacks, starts, batch_size
+                )
                 results.append(drawn)
                 bar.advance(last - first)
         settings = self._settings(condition, guidance, plan) | moved
@@ -204,17 +214,21 @@ class Model:
         coded = self._condition(condition, n)
         plain, defaults, moved = self._on(as_interpolant, self._guided(guidance, coded))
         chosen, name = built("method", method)
+        grid = self._tuned(grid, defaults, solver)
         plan = make_plan(defaults, plain.interpolant, solver, steps, grid, epsilon)
         space, results = self.domain.space, []
         with progress_bar("restoring", n, progress) as bar, torch.no_grad():
-            for first, last in _cuts(0, n, batch_size):
+            for first, last in _cuts(0, n, batch_size, plan):
                 numbers = torch.arange(first, last)
                 seen = y[numbers // samples].to(self.device, self.dtype)
                 measurement = Measurement(operator, seen, noise_std)
                 prediction, extra = chosen.attach(plain, measurement)
                 given = {k: v[first:last] for k, v in coded.items()} if coded else None
                 noise, acting = self._noise(seed, first, last), (*extra, *callbacks)
-                results.append(plan.run(prediction, given, noise, self._like, space, acting))
+                drawn = plan.run(
+                    prediction, given, noise, self._like, space, acting, width=batch_size
+                )
+                results.append(drawn)
                 bar.advance(last - first)
         settings = {**self._settings(condition, guidance, plan), **moved}
         return self._samples(results, seed, {**settings, "method": name, "noise_std": noise_std})
@@ -238,6 +252,8 @@ class Model:
         write_json(target / METRICS, dict(self.metrics))
         if self.moments is not None:
             self.moments.save(target / MOMENTS)
+        if self.grids.grids:
+            self.grids.save(target / GRIDS)
         return target
 
     def push_to_hub(
@@ -311,6 +327,15 @@ class Model:
         starts = to(x0, self.device, self.dtype)
         return lambda part, noise: SourceStates(take(starts, part), coupling.observed)
 
+    def _tuned(
+        self, grid: str | Grid | None, defaults: SamplingConfig, solver: str | Solver | None
+    ) -> str | Grid | None:
+        """The model's own grids in the place of ``"tuned"``."""
+        if grid != "tuned":
+            return grid
+        _, name = built("solver", defaults.solver if solver is None else solver)
+        return replace(self.grids, solver=name)
+
     def _teleport(self, sigma: float | None) -> Teleport | None:
         if sigma is None:
             return None
@@ -372,16 +397,19 @@ class Model:
     def _samples(self, results: list[Solution], seed: int, settings: dict[str, Any]) -> Samples:
         x = concatenate([result.x for result in results])
         status = torch.cat([result.status for result in results])
-        if wrong := int(status.count_nonzero()):
-            warnings.warn(f"{wrong} of {len(status)} samples are not finite", stacklevel=3)
+        if wrong := trouble(status):
+            warnings.warn(wrong, stacklevel=3)
         nfe = max(result.nfe for result in results)
-        return Samples(x, nfe, seed, status, settings, self.domain)
+        calls = [result.calls for result in results if result.calls is not None]
+        every = torch.cat(calls) if calls else None
+        return Samples(x, nfe, seed, status, settings, self.domain, every)
 
 
-def _cuts(first: int, n: int, size: int) -> list[tuple[int, int]]:
-    """Ranges of sample numbers, cut at the multiples of ``size``."""
-    if n < 1 or size < 1:
-        raise InputError(f"n and batch_size: expected numbers >= 1, got {n} and {size}")
+def _cuts(first: int, n: int, batch: int, plan: Plan) -> list[tuple[int, int]]:
+    """Ranges of sample numbers, cut at the multiples of how many travel together."""
+    if n < 1 or batch < 1:
+        raise InputError(f"n and batch_size: expected numbers >= 1, got {n} and {batch}")
+    size = plan.together(batch)
     inner = range((first // size + 1) * size, first + n, size)
     edges = [first, *inner, first + n]
     return list(pairwise(edges))
@@ -422,7 +450,8 @@ def load(
     measured = read_json(metrics) if metrics.exists() else {}
     card = (folder / CARD).read_text("utf-8") if (folder / CARD).exists() else ""
     moments = read_moments(folder / MOMENTS) if (folder / MOMENTS).exists() else None
-    return Model(config, parts, measured, card, moments)
+    grids = read_tuned(folder / GRIDS) if (folder / GRIDS).exists() else TunedGrids()
+    return Model(config, parts, measured, card, moments, grids)
 
 
 def model_folder(name: str | Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from sicore.config import Component, SamplingConfig
@@ -14,8 +15,11 @@ from sicore.errors import ConversionError
 from sicore.hub.moments import Teleport
 from sicore.interpolants import Interpolant
 from sicore.predictions import DATA, Condition, Prediction, combination, convert
-from sicore.solvers import DDIM, Callback, Euler, Grid, Solution, Solver, solve, status_of
+from sicore.solvers import DDIM, OK, Callback, Euler, Grid, Solution, Solver, solve, status_of
 from sicore.states import Noise, State, StateSpace
+
+WAITING = 8  # batches of samples that share a batch's places, where each takes its own steps
+BISECTIONS = 50
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Plan:
         space: StateSpace,
         callbacks: Sequence[Callback] = (),
         source: SourceStates | None = None,
+        width: int | None = None,
     ) -> Solution:
         """Draw one batch.
 
@@ -62,6 +67,7 @@ class Plan:
             space: what states are.
             callbacks: see ``solve``.
             source: where a two-sided path starts.
+            width: see ``solve``.
 
         Raises:
             InputError: without source states on a two-sided path.
@@ -70,7 +76,8 @@ class Plan:
         path, total = prediction.interpolant, len(self.times) - 1
         x0 = source.x0 if source is not None else None
         observed = x0 if source is not None and source.observed is not None else None
-        start, nfe = self.times[0], 0
+        start, nfe, calls = self.times[0], 0, None
+        status = torch.full_like(noise.index, OK)
         if self.teleport is None:
             x = path.prior(noise, space, like.dtype, start, x0)
         else:
@@ -81,19 +88,37 @@ class Plan:
         times = self.times if lands else self.times[:-1]
         if len(times) > 1:
             sde = PathDynamics(prediction, self.epsilon, condition, x0=observed)
-            most = solve(sde, x, times, self.solver, noise, callbacks, space, total)
-            x, nfe = most.x, most.nfe
+            most = solve(sde, x, times, self.solver, noise, callbacks, space, total, width=width)
+            x, nfe, calls, status = most.x, most.nfe, most.calls, most.status
         if not lands:
             final: Solver = DDIM() if _gives_data(flow, self.times[-2]) else Euler()
             rest, streams = self.times[-2:], noise.named("last")
             last = solve(flow, x, rest, final, streams, callbacks, space, total)
-            x, nfe = last.x, nfe + last.nfe
+            x, nfe, calls = last.x, nfe + last.nfe, _more(calls, last.nfe)
         elif noisy and (not path.two_sided or _gives_data(flow, self.times[-1])):
             t = self.times[-1]
             value = prediction(t, x, condition)
             x = space.project(convert(path, t, x, value, prediction.kind, DATA, observed))
-            nfe += prediction.calls
-        return Solution(x, self.times, nfe, status_of(x))
+            nfe, calls = nfe + prediction.calls, _more(calls, prediction.calls)
+        status = torch.where(status == OK, status_of(x), status)
+        return Solution(x, self.times, nfe, status, calls=calls)
+
+    def together(self, batch: int) -> int:
+        """How many samples travel together, see `travelling`."""
+        return travelling(self.solver, batch)
+
+
+def _more(calls: Tensor | None, count: int) -> Tensor | None:
+    return None if calls is None else calls + count
+
+
+def travelling(solver: Solver, batch: int) -> int:
+    """How many samples travel together in batches of so many.
+
+    More than a batch if each arrives in its own time, so that others can take the places of those
+    that did.
+    """
+    return batch * WAITING if solver.adaptive else batch
 
 
 @dataclass(frozen=True)
@@ -129,13 +154,18 @@ def make_plan(
     epsilon: float | Epsilon | None,
     teleport: Teleport | None = None,
 ) -> Plan:
-    """Fill what is None from the defaults; an SDE solver without ε gets ``ε(t) = γ(t)``."""
+    """Fill what is None from the defaults; an SDE solver without ε gets ``ε(t) = γ(t)``.
+
+    A solver that chooses its own steps has no use for a grid and a number of steps.
+    """
     chosen, solver_name = built("solver", defaults.solver if solver is None else solver)
     layout, grid_name = built("grid", defaults.grid if grid is None else grid)
     count = defaults.steps if steps is None else steps
     if epsilon is None and chosen.stochastic:
         epsilon = 1.0
     settings = {"solver": solver_name, "grid": grid_name, "steps": count}
+    if chosen.adaptive:
+        layout, settings["grid"], settings["steps"] = OwnSteps(), None, None
     if isinstance(epsilon, (int, float)):
         settings["epsilon"] = epsilon
         epsilon = proportional(float(epsilon), interpolant) if epsilon else None
@@ -144,6 +174,39 @@ def make_plan(
         start, settings["teleport"] = teleport.time(interpolant), teleport.sigma
     times = layout.times(count, interpolant, start, defaults.end)
     return Plan(chosen, times, epsilon, settings, teleport)
+
+
+@dataclass(frozen=True)
+class OwnSteps:
+    """Start, last time, end: the grid of a solver that chooses its own steps.
+
+    A path that ends in data is left at the last time that is not all data, and the rest is for the
+    last step (see `Plan.run`): where ``√(α² + γ²)/β``, the noise level of a path from noise, is
+    ``level`` more than at the end. Drifts change without bound from there on.
+
+    Args:
+        level: in units of the state; what is lost is as small.
+    """
+
+    level: float = 0.002
+
+    def times(
+        self, steps: int, interpolant: Interpolant, start: float = 0.0, end: float = 1.0
+    ) -> Tensor:
+        """Two or three times; however many steps were asked for."""
+        ends = torch.tensor([start, end], dtype=torch.float64)
+        if bool((interpolant.at(ends[1]).gamma > 0).all()):
+            return ends
+        low, high = ends
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            rest = self._rest(interpolant, middle) - self._rest(interpolant, ends[1])
+            low, high = (middle, high) if bool((rest > self.level).any()) else (low, middle)
+        return torch.stack([ends[0], high, ends[1]]) if bool(low > start) else ends
+
+    def _rest(self, interpolant: Interpolant, t: Tensor) -> Tensor:
+        p = interpolant.at(t)
+        return (p.alpha**2 + p.gamma**2).sqrt() / p.beta
 
 
 def built(group: str, given: Any) -> tuple[Any, Any]:

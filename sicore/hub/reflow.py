@@ -24,7 +24,7 @@ from sicore.hub.folder import write_tensors
 from sicore.hub.model import Model
 from sicore.hub.pairs import CONDITION, DATA, SHARD, read_manifest, shard_files, shard_name
 from sicore.hub.plan import built
-from sicore.hub.samples import versions
+from sicore.hub.samples import trouble, versions
 from sicore.objectives import SOURCE
 from sicore.progress import progress_bar
 from sicore.solvers import Grid, Solver
@@ -112,10 +112,10 @@ def _draw(
     count = last - first
     settings = {**options, "seed": seed, "first_index": first, "batch_size": count}
     with warnings.catch_warnings():  # what is not finite is an error here
-        warnings.filterwarnings("ignore", message=".* are not finite")
+        warnings.filterwarnings("ignore", message=".* samples (are not finite|ran out)")
         made = model.sample(count, codes, x0=x0, **settings)
-    if wrong := int(made.status.count_nonzero()):
-        raise InputError(f"reflow: {wrong} of {count} samples are not finite: take more steps")
+    if wrong := trouble(made.status):
+        raise InputError(f"reflow: {wrong}")
     tensors = {DATA + name: leaf for name, leaf in leaves(made.x).items()}
     tensors |= {SOURCE + name: leaf for name, leaf in leaves(source).items()}
     return tensors | {CONDITION + name: code for name, code in (codes or {}).items()}, made.nfe

@@ -17,6 +17,7 @@ from sicore import __version__
 from sicore.errors import InputError
 from sicore.files import output_folder
 from sicore.hub.domain import Domain
+from sicore.solvers import NOT_FINITE, OUT_OF_CALLS
 from sicore.states import State, batch_size
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -28,11 +29,13 @@ class Samples:
 
     Attributes:
         x: the states ``(n, ...)``.
-        nfe: network calls for each sample.
+        nfe: network calls for each sample; the most that one took, if a solver chose its steps.
         seed: the seed; sample k has number ``first_index + k`` of it.
-        status: 0 for good samples, 1 where a value is not finite, ``(n,)``.
+        status: 0 for good samples, 1 where a value is not finite, 2 where a solver that chooses its
+            steps ran out of calls, ``(n,)``.
         settings: what was asked for, as plain values.
         domain: decodes them.
+        calls: network calls of each sample ``(n,)``, if a solver chose its steps.
     """
 
     x: State
@@ -41,6 +44,7 @@ class Samples:
     status: Tensor
     settings: Mapping[str, Any]
     domain: Domain
+    calls: Tensor | None = None
 
     def __len__(self) -> int:
         """How many there are."""
@@ -75,6 +79,8 @@ class Samples:
             InputError: if the folder may not be written.
         """
         made = {"n": len(self), "seed": self.seed, "nfe": self.nfe, **self.settings}
+        if self.calls is not None:
+            made["calls"] = self.calls.tolist()
         entries = {**manifest, **made, "versions": versions()}
         with output_folder(Path(folder), overwrite, entries) as staging:
             self.domain.save(self.decoded, staging)
@@ -88,6 +94,20 @@ class Samples:
         if not isinstance(self.decoded, Tensor):
             raise InputError(f"the domain '{self.domain.name}' has no mean of its objects")
         return self.decoded
+
+
+def trouble(status: Tensor) -> str | None:
+    """What is wrong with samples of this status, and what to do; None if nothing is."""
+    bad, late = (int((status == number).sum()) for number in (NOT_FINITE, OUT_OF_CALLS))
+    said = []
+    if bad:
+        said.append(f"{bad} of {len(status)} samples are not finite: take more steps")
+    if late:
+        said.append(
+            f"{late} of {len(status)} samples ran out of network calls: allow a larger error (rtol "
+            f"and atol) or more calls (max_calls)"
+        )
+    return "; ".join(said) or None
 
 
 def versions() -> dict[str, str]:

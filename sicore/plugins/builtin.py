@@ -114,6 +114,10 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "heun3": ("sicore.solvers:Heun3", "ODE, order 3, 3 calls a step"),
         "rk4": ("sicore.solvers:RK4", "ODE, order 4, 4 calls a step"),
         "rk5": ("sicore.solvers:RK5", "ODE, order 5, 6 calls a step"),
+        "dopri5": (
+            "sicore.solvers:DormandPrince",
+            "ODE, order 5, steps by the error of each sample, 6 calls a step",
+        ),
         "ab2": ("sicore.solvers.family:ab2", "ODE, Adams–Bashforth, order 2, 1 call a step"),
         "ab3": ("sicore.solvers.family:ab3", "ODE, Adams–Bashforth, order 3, 1 call a step"),
         "ab4": ("sicore.solvers.family:ab4", "ODE, Adams–Bashforth, order 4, 1 call a step"),
@@ -130,18 +134,51 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "dpmpp-3m": ("sicore.solvers.family:dpmpp_3m", "ODE, DPM-Solver++, order 3, 1 call a step"),
         "deis-2": ("sicore.solvers.family:deis_2", "ODE, DEIS, order 2, 1 call a step"),
         "deis-3": ("sicore.solvers.family:deis_3", "ODE, DEIS, order 3, 1 call a step"),
+        "v-adams-2": (
+            "sicore.solvers.family:v_adams_2",
+            "ODE, exponential, order 3, 1 call a step; for few calls",
+        ),
+        "v-adams-3": (
+            "sicore.solvers.family:v_adams_3",
+            "ODE, exponential, order 4, 1 call a step; for some more",
+        ),
         "unipc-2": ("sicore.solvers.family:unipc_2", "ODE, UniPC, order 3, 1 call a step"),
         "unipc-3": ("sicore.solvers.family:unipc_3", "ODE, UniPC, order 4, 1 call a step"),
         "euler-maruyama": ("sicore.solvers:EulerMaruyama", "SDE, weak order 1, 1 call a step"),
+        "milstein": (
+            "sicore.solvers:Milstein",
+            "SDE, weak order 1, 1 call a step; for noise that depends on the state",
+        ),
         "stochastic-heun": ("sicore.solvers:StochasticHeun", "SDE, weak order 2, 2 calls a step"),
+        "srk": ("sicore.solvers:SRK15", "SDE, weak order 2, strong order 1.5, 2 calls a step"),
+        "exponential-sde": (
+            "sicore.solvers.family:exponential_sde",
+            "SDE, exponential, weak order 1, 1 call a step",
+        ),
         "sde-dpmpp-2m": (
             "sicore.solvers.family:sde_dpmpp_2m",
             "SDE, exponential, weak order 2, 1 call a step",
         ),
+        "edm-churn": (
+            "sicore.solvers:EDMChurn",
+            "ODE with its own noise, EDM's stochastic sampler, order 2, 2 calls a step",
+        ),
+        "s4": (
+            "sicore.solvers.splitting:s4",
+            "ODE with its own noise, Langevin move and splitting, weak order 1, 1 call a step",
+        ),
+        "predictor-corrector": (
+            "sicore.solvers.predictor_corrector:predictor_corrector",
+            "ODE or SDE, Langevin moves before each step of another solver, 1 call more for each",
+        ),
     },
     "grid": {
         "uniform": ("sicore.solvers:UniformGrid", "equal time steps"),
-        "noise-level": ("sicore.solvers:NoiseLevelGrid", "spaced by noise level"),
+        "noise-level": ("sicore.solvers:NoiseLevelGrid", "spaced by noise level, as in EDM"),
+        "log-snr": ("sicore.solvers:LogSNRGrid", "equal steps in the logarithm of the noise level"),
+        "angle": ("sicore.solvers:angle_grid", "equal steps in the angle between noise and data"),
+        "cosine": ("sicore.solvers:cosine_grid", "the angle grid for data of unit variance"),
+        "ratio": ("sicore.solvers:ratio_grid", "equal steps in the share of the data"),
     },
     "operator": {
         "inpaint": ("sicore.inverse:Inpaint", "part of the state is seen"),
@@ -168,6 +205,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "train": ("sicore.cli.train:command", "Train a model from a preset."),
         "sample": ("sicore.cli.sample:command", "Draw samples from a trained model."),
         "moments": ("sicore.cli.moments:command", "Fit Gaussians to a model's data."),
+        "tune-grid": ("sicore.cli.tune_grid:command", "Make a time grid for a model's few steps."),
         "evaluate": ("sicore.cli.evaluate:command", "Measure a trained model."),
         "reflow": ("sicore.cli.reflow:command", "Draw pairs that straighten a model's paths."),
         "new-plugin": ("sicore.cli.new_plugin:command", "Write the skeleton of a new plugin."),

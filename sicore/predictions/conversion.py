@@ -13,7 +13,7 @@ solved on ``(x1, s)``, and ``ν = r_0 − λ p_0 − μ q_0`` times x0 is added.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,6 +30,11 @@ class Combination(NamedTuple):
     of_state: Tensor
     of_value: tuple[Tensor, ...]
     of_x0: Tensor
+
+    def at(self, index: Any) -> Combination:
+        """For some of the times."""
+        of_value = tuple(mu[..., index] for mu in self.of_value)
+        return Combination(self.of_state[..., index], of_value, self.of_x0[..., index])
 
     def apply(self, x: State, parts: tuple[State, ...], x0: State | None = None) -> State:
         """Evaluate it; x0 where it is observed."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from sicore.interpolants import Interpolant, Time
 from sicore.predictions.conversion import convert
 from sicore.predictions.kinds import DATA, Kind, Value
-from sicore.states import State, combine, leaves, scale
+from sicore.states import State, combine, scale
 
 Condition = Mapping[str, Tensor] | None
 Network = Callable[[State, Tensor, Condition], Value]
@@ -162,10 +162,10 @@ class FunctionPrediction:
 
 def network_times(t: Time, x: State) -> Tensor:
     """Times as a network takes them: ``(B,)``, of the dtype and on the device of x."""
-    leaf = next(iter(leaves(x).values()))
-    if not isinstance(t, Tensor):
-        return torch.full((len(leaf),), t, dtype=leaf.dtype, device=leaf.device)
-    return t.to(device=leaf.device, dtype=leaf.dtype).expand(len(leaf))
+    leaf = x if isinstance(x, Tensor) else next(iter(x.values()))
+    if isinstance(t, Tensor):
+        return t.to(device=leaf.device, dtype=leaf.dtype).expand(leaf.shape[0])
+    return torch.full(leaf.shape[:1], t, dtype=leaf.dtype, device=leaf.device)
 
 
 def part_of(prediction: Prediction, index: Tensor) -> Prediction:

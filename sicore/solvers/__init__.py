@@ -1,11 +1,26 @@
 """Solvers: small stateless methods and the one loop that runs them."""
 
+from sicore.solvers.adaptive import DormandPrince
 from sicore.solvers.base import Carry, Solver, Step
+from sicore.solvers.churn import EDMChurn
 from sicore.solvers.clocks import AngleClock, Clock, LogSNRClock, PowerClock, RatioClock, TimeClock
+from sicore.solvers.controller import PIController
 from sicore.solvers.exponential import DDIM, Exponential
-from sicore.solvers.grids import Grid, NoiseLevelGrid, UniformGrid
+from sicore.solvers.grids import (
+    ClockGrid,
+    GivenGrid,
+    Grid,
+    LogSNRGrid,
+    NoiseLevelGrid,
+    UniformGrid,
+    angle_grid,
+    cosine_grid,
+    ratio_grid,
+)
 from sicore.solvers.held import Held, HeldData, HeldNoise, HeldPair, HeldResidual, HeldVelocity
+from sicore.solvers.langevin import AnnealedRule, SNRRule, StepRule, langevin_move
 from sicore.solvers.multistep import Multistep
+from sicore.solvers.predictor_corrector import PredictorCorrector
 from sicore.solvers.runge_kutta import (
     RK4,
     RK5,
@@ -27,7 +42,8 @@ from sicore.solvers.solve import (
     solve,
     status_of,
 )
-from sicore.solvers.stochastic import EulerMaruyama, StochasticHeun
+from sicore.solvers.splitting import S4
+from sicore.solvers.stochastic import SRK15, EulerMaruyama, Milstein, StochasticHeun
 
 __all__ = [
     "DDIM",
@@ -36,13 +52,20 @@ __all__ = [
     "OUT_OF_CALLS",
     "RK4",
     "RK5",
+    "S4",
+    "SRK15",
     "AngleClock",
+    "AnnealedRule",
     "Callback",
     "Carry",
     "Clock",
+    "ClockGrid",
+    "DormandPrince",
+    "EDMChurn",
     "Euler",
     "EulerMaruyama",
     "Exponential",
+    "GivenGrid",
     "Grid",
     "Held",
     "HeldData",
@@ -53,21 +76,31 @@ __all__ = [
     "Heun",
     "Heun3",
     "LogSNRClock",
+    "LogSNRGrid",
     "Midpoint",
+    "Milstein",
     "Multistep",
     "NoiseLevelGrid",
+    "PIController",
     "PowerClock",
+    "PredictorCorrector",
     "Ralston",
     "RatioClock",
     "RungeKutta",
+    "SNRRule",
     "Solution",
     "Solver",
     "Step",
     "StepInfo",
+    "StepRule",
     "StochasticHeun",
     "Tableau",
     "TimeClock",
     "UniformGrid",
+    "angle_grid",
+    "cosine_grid",
+    "langevin_move",
+    "ratio_grid",
     "solve",
     "status_of",
 ]

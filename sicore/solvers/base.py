@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from sicore.dynamics import Dynamics
-from sicore.states import Noise, State
+from sicore.states import Noise, State, StateSpace
+
+if TYPE_CHECKING:
+    from sicore.solvers.solve import Solution
 
 Carry = Any
 
@@ -40,6 +43,8 @@ class Solver:
 
     Attributes:
         order: of the global error; the weak order for an SDE solver.
+        strong_order: of the error of each path of an SDE with additive noise; 0 if it is not a
+            solver for SDEs.
         evaluations: evaluations of the drift for each step.
         stochastic: whether it integrates SDEs; ODE solvers refuse them, and the reverse.
         lands: whether it may take the last step to a time where γ = 0, without noise left over:
@@ -51,6 +56,7 @@ class Solver:
 
     order: int
     evaluations: int
+    strong_order: float = 0.0
     stochastic: bool = False
     lands: bool = False
     draws: int = 0
@@ -79,5 +85,26 @@ class Solver:
             x: the states ``(B, ...)``.
             carry: what the last step returned; None at the first one.
             noise: the streams of the samples, at the draw of this step.
+        """
+        raise NotImplementedError
+
+    def integrate(
+        self,
+        dynamics: Dynamics,
+        x: State,
+        times: Tensor,
+        space: StateSpace | None = None,
+        record: bool = False,
+        width: int | None = None,
+    ) -> Solution:
+        """The whole solve, of a solver that is ``adaptive``: what ``solve`` calls for its loop.
+
+        Args:
+            dynamics: what is integrated.
+            x: the states at ``times[0]``, ``(B, ...)``.
+            times: where it starts, ends, and is asked for its states.
+            space: if given, x is projected onto it after every step.
+            record: keep the states at all times.
+            width: how many samples may be in the network's batch.
         """
         raise NotImplementedError

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from sicore.dynamics import Dynamics
 from sicore.errors import InputError
-from sicore.solvers.change import node_weights, total_change
+from sicore.solvers.change import moments, node_weights
 from sicore.solvers.clocks import Clock
-from sicore.solvers.held import Held, HeldData
+from sicore.solvers.held import Held, jump
 from sicore.solvers.table import Form, Move, Sketch, TableSolver
 
 
@@ -60,8 +60,8 @@ class DDIM(TableSolver):
         t, s = times[:-1], times[1:]
         kept = self._kept(dynamics, t, s)
         sketch = Sketch(dynamics, t, s, self.draws)
-        jump = HeldData().jump(dynamics, t, s, kept)
-        final = sketch.apply(jump, sketch.x, sketch.evaluate(t, sketch.x))
+        made = jump(dynamics, t, s, kept)
+        final = sketch.apply(made, sketch.x, sketch.evaluate(t, sketch.x))
         if self.draws:
             renewed = dynamics.interpolant.at(s).gamma * (1 - kept**2).sqrt()
             final = final + renewed * sketch.noise[0]
@@ -123,42 +123,36 @@ class Exponential(TableSolver):
 
     def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Move]:
         """The stages of all steps."""
-        t, s, held, path = times[:-1], times[1:], self.held, dynamics.path
-        first, last = self.clock.read(path, t), self.clock.read(path, s)
+        t, s, path = times[:-1], times[1:], dynamics.path
+        first, last = self.clock.read(path, times[:-1]), self.clock.read(path, s)
         self._check(dynamics, t, s, first, last)
         sketch = Sketch(dynamics, t, s)
-        nodes: list[Tensor] = []
-        known: list[list[Form]] = [[] for _ in held.quantities(dynamics, t)]
-        jumped: list[Form] = []
-        for stage in range(self.stages):
-            share = stage / self.stages
-            time = t if stage == 0 else self.clock.time(path, torch.lerp(first, last, share))
-            state = sketch.x if stage == 0 else self._reach(sketch, time, nodes, known, jumped)
-            values = sketch.evaluate(time, state)
-            if stage == 0:
-                jumped = values
-            for forms, made in zip(known, held.quantities(dynamics, time), strict=True):
-                forms.append(sketch.apply(made, state, values))
-            nodes.append(time)
-        return sketch.moves(self._reach(sketch, s, nodes, known, jumped))
+        values = sketch.evaluate(t, sketch.x)
+        made = self.held.quantities(dynamics, t)
+        known = [[sketch.apply(q, sketch.x, values)] for q in made]
+        for stage in range(1, self.stages):
+            time = self.clock.time(path, torch.lerp(first, last, stage / self.stages))
+            state = self._reach(sketch, time, stage, known, values)
+            new = sketch.evaluate(time, state)
+            for forms, q in zip(known, self.held.quantities(dynamics, time), strict=True):
+                forms.append(sketch.apply(q, state, new))
+        return sketch.moves(self._reach(sketch, s, self.stages, known, values))
 
     def _reach(
-        self,
-        sketch: Sketch,
-        time: Tensor,
-        nodes: list[Tensor],
-        known: list[list[Form]],
-        values: list[Form],
+        self, sketch: Sketch, time: Tensor, n: int, known: list[list[Form]], values: list[Form]
     ) -> Form:
-        """The state at a time, from the start of the step."""
+        """The state after n of the stages' distances, through the n values before it."""
         dynamics, t = sketch.dynamics, sketch.t
-        jump = self.held.jump(dynamics, t, time, torch.ones_like(t))
-        state = sketch.apply(jump, sketch.x, values)
-        if len(nodes) == 1:
-            return state
-        at = torch.stack(nodes, -1)
-        weights = node_weights(self.held, self.clock, dynamics, at, t, time)
-        return state + total_change(weights, known)
+        made = self.held.jump(dynamics, t, time, torch.ones_like(t))
+        state = sketch.apply(made, sketch.x, values)
+        nodes = (torch.arange(n, dtype=torch.float64) / n).expand(len(t), n)
+        for right, forms in zip(
+            moments(self.held, self.clock, dynamics, t, time, n), known, strict=True
+        ):
+            weights = node_weights(nodes, right).unbind(-1)
+            for weight, form in zip(weights, forms, strict=True):
+                state = state + weight * form
+        return state
 
     def _check(self, dynamics: Dynamics, t: Tensor, s: Tensor, first: Tensor, last: Tensor) -> None:
         influence = self.held.kernels(dynamics, t, s, torch.ones_like(t))

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from typing import Literal
 
-from sicore.solvers.clocks import Clock, LogSNRClock, PowerClock, RatioClock, TimeClock
+from sicore.solvers.clocks import AngleClock, Clock, LogSNRClock, PowerClock, RatioClock, TimeClock
 from sicore.solvers.exponential import Exponential
-from sicore.solvers.held import Held, HeldData, HeldNoise, HeldPair, HeldVelocity
+from sicore.solvers.held import Held, HeldData, HeldNoise, HeldPair, HeldResidual, HeldVelocity
 from sicore.solvers.multistep import Multistep
 
-HeldName = Literal["data", "noise", "velocity", "pair"]
-ClockName = Literal["time", "log-snr", "ratio", "power"]
+HeldName = Literal["data", "noise", "residual", "velocity", "pair"]
+ClockName = Literal["time", "log-snr", "angle", "ratio", "power"]
 HELD: dict[str, Held] = {
     "data": HeldData(),
     "noise": HeldNoise(),
+    "residual": HeldResidual(),
     "velocity": HeldVelocity(),
     "pair": HeldPair(),
 }
 CLOCKS: dict[str, Clock] = {
     "time": TimeClock(),
     "log-snr": LogSNRClock(),
+    "angle": AngleClock(),
     "ratio": RatioClock(),
     "power": PowerClock(),
 }
@@ -100,6 +102,21 @@ def unipc_2() -> Multistep:
 def unipc_3() -> Multistep:
     """UniPC of order 3."""
     return multistep("data", "log-snr", 3, corrected=True)
+
+
+def v_adams_2() -> Multistep:
+    """Adams's predictor–corrector on v-prediction in the angle from noise to data, order 3."""
+    return multistep("residual", "angle", 2, corrected=True)
+
+
+def v_adams_3() -> Multistep:
+    """The same by one value more, order 4."""
+    return multistep("residual", "angle", 3, corrected=True)
+
+
+def exponential_sde() -> Multistep:
+    """The exponential Euler–Maruyama method: one value, the data prediction, on any path."""
+    return multistep("data", "time", 1, stochastic=True)
 
 
 def sde_dpmpp_2m() -> Multistep:

@@ -61,14 +61,19 @@ class Held(Protocol):
         ...
 
 
+def jump(dynamics: Dynamics, t: Tensor, s: Tensor, kept: Tensor) -> Combination:
+    """``α_s E0 + β_s E1 + γ_s ρ E[z]``, the step of DDIM: finite at both ends of a path."""
+    p, q = dynamics.interpolant.at(t), dynamics.interpolant.at(s)
+    return dynamics.express(p, Row(q.alpha, q.beta, -p.gamma * q.gamma * kept), "the step")
+
+
 @dataclass(frozen=True)
 class HeldData:
     """The data prediction ``E[x1|x_t]``: smooth where data dominate, and exact for one point."""
 
     def jump(self, dynamics: Dynamics, t: Tensor, s: Tensor, kept: Tensor) -> Combination:
         """``α_s E0 + β_s E1 + γ_s ρ E[z]``."""
-        p, q = dynamics.interpolant.at(t), dynamics.interpolant.at(s)
-        return dynamics.express(p, Row(q.alpha, q.beta, -p.gamma * q.gamma * kept), "the step")
+        return jump(dynamics, t, s, kept)
 
     def quantities(self, dynamics: Dynamics, t: Tensor) -> tuple[Combination, ...]:
         """``E1``."""
@@ -94,7 +99,7 @@ class HeldNoise:
 
     def jump(self, dynamics: Dynamics, t: Tensor, s: Tensor, kept: Tensor) -> Combination:
         """As for the data."""
-        return HeldData().jump(dynamics, t, s, kept)
+        return jump(dynamics, t, s, kept)
 
     def quantities(self, dynamics: Dynamics, t: Tensor) -> tuple[Combination, ...]:
         """``−γ`` times the score."""

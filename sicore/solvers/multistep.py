@@ -37,13 +37,11 @@ from torch import Tensor
 
 from sicore.dynamics import Dynamics
 from sicore.errors import InputError
-from sicore.solvers.base import Carry, Step
-from sicore.solvers.change import node_weights, total_change
+from sicore.solvers.change import moments, node_weights
 from sicore.solvers.clocks import Clock
 from sicore.solvers.held import Held, HeldData
 from sicore.solvers.renewal import kept_noise
-from sicore.solvers.table import Form, Move, Sketch, TableSolver
-from sicore.states import Noise, State, weighted_sum
+from sicore.solvers.table import Move, Sketch, TableSolver
 
 
 @dataclass(frozen=True)
@@ -81,6 +79,21 @@ class Multistep(TableSolver):
         return min(self.nodes, 2) if self.stochastic else self.nodes + self.corrected
 
     @property
+    def strong_order(self) -> float:  # type: ignore[override]
+        """1 for an SDE: the noise of a step is one normal, and no time integral of it."""
+        return float(self.stochastic)
+
+    @property
+    def strong_order(self) -> float:  # type: ignore[override]
+        """1 for an SDE: the noise of a step is one normal, and no time integral of it."""
+        return float(self.stochastic)
+
+    @property
+    def strong_order(self) -> float:  # type: ignore[override]
+        """1 for an SDE: the noise of a step is one normal, and no time integral of it."""
+        return float(self.stochastic)
+
+    @property
     def lands(self) -> bool:  # type: ignore[override]
         """No drift is evaluated at the end, and γ_s = 0 leaves no noise behind."""
         return True
@@ -91,87 +104,84 @@ class Multistep(TableSolver):
         return int(self.stochastic)
 
     def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Move]:
-        """The weights of all steps; steps with as many values are made together."""
-        known, ready = self._known(dynamics, times)
-        groups: dict[tuple[int, int, int], list[int]] = {}
-        for i, n in enumerate(known):
-            before = ready[i - 1] if self.corrected and i else 0
-            groups.setdefault((n, before, min(i, self._memory)), []).append(i)
-        moves: dict[int, Move] = {}
-        for shape, steps in groups.items():
-            made = self._moves(dynamics, times, torch.tensor(steps), *shape)
-            moves.update(zip(steps, made, strict=True))
-        return [moves[i] for i in range(len(known))]
-
-    @property
-    def _memory(self) -> int:
-        """How many earlier values are carried."""
-        return self.nodes - 1 + self.corrected
-
-    def step(
-        self, dynamics: Dynamics, step: Step, x: State, carry: Carry, noise: Noise
-    ) -> tuple[State, Carry]:
-        """One call; the carry holds the quantity's earlier values, the last one first."""
-        move: Move = step.table
-        registers = self.registers(dynamics, step, x, noise)
-        registers += carry or ()
-        ((time, weights),) = move.stages
-        registers += dynamics.evaluate(time, weighted_sum(weights[:1], registers[:1]))
-        kept = [weighted_sum(row, registers) for row in move.kept]
-        past = (*kept, *(carry or ()))[: self._memory * len(kept)]
-        return weighted_sum(move.final, registers), past
-
-    def _known(self, dynamics: Dynamics, times: Tensor) -> tuple[list[int], list[int]]:
-        """Of how many values each step can use, and how many the step after it to correct it.
-
-        Those in a row, up to the start of the step, at which the clock is finite.
-        """
-        finite = self.clock.read(dynamics.path, times).isfinite().tolist()
-        uses, ready, run = [], [], 0
-        for here, there in pairwise(finite):
-            run = min(run + 1, self.nodes) if here else 0
-            uses.append(max(1, run) if there else 1)
-            ready.append(run)
-        return uses, ready
-
-    def _moves(
-        self, dynamics: Dynamics, times: Tensor, steps: Tensor, n: int, before: int, past: int
-    ) -> list[Move]:
-        """Steps by n values; the step before had some, and is corrected if that is not 0."""
-        t, s, held = times[steps], times[steps + 1], self.held
+        """The weights of all steps."""
+        t, s, held = times[:-1], times[1:], self.held
         kept = kept_noise(dynamics, t, s)
         quantities = held.quantities(dynamics, t)
-        sketch = Sketch(dynamics, t, s, self.draws, past * len(quantities))
+        parts = len(quantities)
+        sketch = Sketch(dynamics, t, s, self.draws, self.memory * parts)
         values = sketch.evaluate(t, sketch.x)
         now = [sketch.apply(q, sketch.x, values) for q in quantities]
-        known = [[*now, *sketch.history][k :: len(now)] for k in range(len(now))]
         final = sketch.apply(held.jump(dynamics, t, s, kept), sketch.x, values)
-        final = final + self._change(dynamics, times, steps, range(n), known)
-        if before:
-            made = self._change(dynamics, times, steps - 1, range(-1, before), known)
-            older = [forms[1:] for forms in known]
-            guessed = self._change(dynamics, times, steps - 1, range(before), older)
-            final = final + held.carried(dynamics, t, s) * (made - guessed)
+        known = [*now, *sketch.history]
+        for part, weights in enumerate(self._weights(dynamics, times)):
+            for weight, form in zip(weights.unbind(-1), known[part::parts], strict=False):
+                final = final + weight * form
         if self.stochastic:
             renewed = dynamics.interpolant.at(s).gamma * (1 - kept**2).sqrt()
             final = final + renewed * sketch.noise[0]
-        return sketch.moves(final, now)
+        return sketch.moves(final, now if self.memory else ())
 
-    def _change(
-        self,
-        dynamics: Dynamics,
-        times: Tensor,
-        steps: Tensor,
-        back: range,
-        known: Sequence[Sequence[Form]],
-    ) -> Form:
-        """``∫ K(s, τ) dq(τ)`` over steps, through the values so many steps back from their start.
+    @property
+    def memory(self) -> int:  # type: ignore[override]
+        """How many earlier values are carried."""
+        return self.nodes - 1 + self.corrected
 
-        −1 back is the end of the step. Values that are equal change nothing, so one is not enough.
+    def _weights(self, dynamics: Dynamics, times: Tensor) -> list[Tensor]:
+        """Of each quantity's values, the last one first, in each step: ``(..., N, 1 + memory)``."""
+        steps, memory = len(times) - 1, self.memory
+        if memory == 0:
+            return []
+        readings = self.clock.read(dynamics.path, times)
+        finite = readings.isfinite()
+        inside = (finite[:-1] & finite[1:]).nonzero().flatten()
+        uses = self._known(finite.tolist())
+        made = []
+        for right in moments(
+            self.held, self.clock, dynamics, times[inside], times[inside + 1], memory + 1
+        ):
+            whole = right.new_zeros(*right.shape[:-2], steps, memory + 1)
+            whole[..., inside, :] = right
+            change = _polynomial(readings, whole, uses, 0, memory + 1)
+            if self.corrected:
+                with_end = [n and n + 1 for n in uses]
+                again = _polynomial(readings, whole, with_end, -1, memory + 1)
+                guess = _polynomial(readings, whole, uses, 0, memory)
+                gained = again - torch.nn.functional.pad(guess, (1, 0))
+                carried = self.held.carried(dynamics, times[1:-1], times[2:]).unsqueeze(-1)
+                change[..., 1:, :] += carried * gained[..., :-1, :]
+            made.append(change)
+        return made
+
+    def _known(self, finite: list[bool]) -> list[int]:
+        """How many values each step uses: those in a row at which the clock is finite.
+
+        None in a step to an end of the path where the clock is not.
         """
-        if len(back) < 2:
-            return Form({})
-        nodes = torch.stack([times[steps - j] for j in back], -1)
-        t, s = times[steps], times[steps + 1]
-        weights = node_weights(self.held, self.clock, dynamics, nodes, t, s)
-        return total_change(weights, known)
+        uses, run = [], 0
+        for here, there in pairwise(finite):
+            run = min(run + 1, self.nodes) if here else 0
+            uses.append(run if there else 0)
+        return uses
+
+
+def _polynomial(
+    readings: Tensor, moments: Tensor, counts: list[int], newest: int, width: int
+) -> Tensor:
+    """Weights of the change over each step, of the polynomial through so many values.
+
+    Args:
+        readings: of the clock, ``(N + 1,)``.
+        moments: of the kernel over each step, ``(..., N, K)``.
+        counts: how many values each step uses; fewer than two change nothing.
+        newest: which is the first, in steps back from the start of the step.
+        width: how many weights to return, the others are zero: ``(..., N, width)``.
+    """
+    result = moments.new_zeros(*moments.shape[:-1], width)
+    for n in sorted({n for n in counts if n > 1}):
+        steps = torch.tensor([i for i, count in enumerate(counts) if count == n])
+        nodes = readings[steps.unsqueeze(-1) - torch.arange(newest, newest + n)]
+        first, last = readings[steps].unsqueeze(-1), readings[steps + 1].unsqueeze(-1)
+        shares = (nodes - first) / (last - first)
+        result[..., steps, :n] = node_weights(shares, moments[..., steps, :n])
+    return result

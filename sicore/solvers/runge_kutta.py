@@ -33,11 +33,14 @@ class RungeKutta(TableSolver):
 
     def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Move]:
         """The tableau, with the drift's own coefficients in it; a stage at c = 1 is at s itself."""
-        sketch = Sketch(dynamics, times[:-1], times[1:])
+        sketch, c = Sketch(dynamics, times[:-1], times[1:]), self.tableau.c
+        stages = [sketch.s if at == 1 else sketch.t + at * sketch.h for at in c]
+        splits = dynamics.split(torch.cat(stages))
         slopes: list[Form] = []
-        for row, c in zip(self.tableau.a, self.tableau.c, strict=True):
-            time = sketch.s if c == 1 else torch.add(sketch.t, sketch.h, alpha=c)
-            slopes.append(sketch.drift(time, self._advanced(sketch, row, slopes)))
+        for i, (row, time) in enumerate(zip(self.tableau.a, stages, strict=True)):
+            state, n = self._advanced(sketch, row, slopes), len(time)
+            split = splits.at(slice(i * n, i * n + n))
+            slopes.append(sketch.apply(split, state, sketch.evaluate(time, state)))
         return sketch.moves(self._advanced(sketch, self.tableau.b, slopes))
 
     def _advanced(self, sketch: Sketch, weights: Sequence[float], slopes: Sequence[Form]) -> Form:

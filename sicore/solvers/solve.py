@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from sicore.dynamics import Dynamics
 from sicore.errors import InputError
-from sicore.interpolants import Interpolant, Point, Time
-from sicore.predictions import Combination, Row
+from sicore.interpolants import Time
 from sicore.solvers.base import Carry, Solver, Step
+from sicore.solvers.compiled import compiled
+from sicore.solvers.gradients import gradient_mode
+from sicore.solvers.wrapped import Wrapped
 from sicore.states import Noise, State, StateSpace, batch_size, leaves, tree_map
 
 OK, NOT_FINITE, OUT_OF_CALLS = 0, 1, 2
@@ -36,6 +39,7 @@ class StepInfo:
 
 
 Callback = Callable[[StepInfo], State | None]
+Advance = Callable[[Dynamics, Step, State, Carry, Noise], tuple[State, Carry]]
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,9 @@ def solve(
     space: StateSpace | None = None,
     total: int | None = None,
     record: bool = False,
+    gradient: str = "direct",
+    compile: bool = False,
+    width: int | None = None,
 ) -> Solution:
     """Integrate from ``times[0]`` to ``times[-1]``.
 
@@ -85,40 +92,92 @@ def solve(
         total: steps of the whole of which this solve is the first or the last part, for the
             numbers that callbacks see; a solve of its own by default.
         record: keep the states at all times, as ``Solution.path``.
+        gradient: how gradients are found, where they are enabled: ``direct``, ``checkpoint``,
+            ``adjoint`` or ``reversible``, see ``sicore.solvers.gradients``.
+        compile: make one program of each step, network and all, by ``torch.compile``; the first
+            solve of a kind then takes a minute longer. On a GPU, steps are replayed as CUDA graphs.
+        width: for a solver that chooses the steps of each sample: how many samples may be in the
+            network's batch. Where one arrives, the next one takes its place. By default all.
 
     Raises:
         InputError: if the grid is not monotone, runs against the dynamics, or the solver is not
-            made for them.
+            made for them, or for this way to gradients.
         ConversionError: if the prediction does not determine the drift at a time of the grid.
     """
     times = torch.as_tensor(times, dtype=torch.float64, device="cpu")
     _check(dynamics, times, solver)
-    streams = _streams(x, noise)
-    ledger = _Ledger(dynamics)
-    states = [x]
-    random = bool(callbacks or solver.draws)
-    whole, before = _numbers(times, total)
-    carry: Carry = None
-    for step in steps_of(solver, dynamics, times):
-        here = streams.at(step.number) if random else streams
-        x, carry = solver.step(ledger, step, x, carry, here)
-        if space is not None:
-            x = space.project(x)
-        for callback in callbacks:
-            t, s = times[step.number], times[step.number + 1]
-            info = StepInfo(before + step.number, whole, t, s, x, here, ledger)
-            replaced = callback(info)
-            x = x if replaced is None else replaced
-        if record:
-            states.append(x)
-    path = tree_map(lambda *parts: torch.stack(parts), *states) if record else None
-    return Solution(x, times, ledger.nfe, status_of(x), path=path)
+    if solver.adaptive:
+        _check_adaptive(solver, callbacks, gradient, width)
+        return solver.integrate(dynamics, x, times, space, record, width)
+    run = Run(dynamics, solver, times, _streams(x, noise), callbacks, space, total, record)
+    mode = gradient_mode(gradient, run)
+    if compile:
+        _check_compiled(gradient)
+        made = run(x, compiled(solver, dynamics, run.steps(), x))
+    else:
+        made = mode(run, x)
+    path = tree_map(lambda *parts: torch.stack(parts), *made.states) if record else None
+    return Solution(made.x, times, made.nfe, status_of(made.x), path=path)
+
+
+class Made(NamedTuple):
+    """What a run leaves: the last state, the carry, the network calls, and recorded states."""
+
+    x: State
+    carry: Carry
+    nfe: int
+    states: list[State]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The loop of one solve; its fields are arguments of ``solve``."""
+
+    dynamics: Dynamics
+    solver: Solver
+    times: Tensor
+    streams: Noise
+    callbacks: Sequence[Callback]
+    space: StateSpace | None
+    total: int | None
+    record: bool
+
+    def __call__(self, x: State, advance: Advance | None = None) -> Made:
+        """All steps from x, each made by ``advance``: by default, the solver's step."""
+        advance = advance or self.solver.step
+        ledger, times = _Ledger(self.dynamics), self.times
+        states = [x]
+        random = bool(self.callbacks or self.solver.draws)
+        whole, before = _numbers(times, self.total)
+        carry: Carry = None
+        for step in self.steps():
+            here = self.streams.at(step.number) if random else self.streams
+            x, carry = advance(ledger, step, x, carry, here)
+            if self.space is not None:
+                x = self.space.project(x)
+            for callback in self.callbacks:
+                t, s = times[step.number], times[step.number + 1]
+                info = StepInfo(before + step.number, whole, t, s, x, here, ledger)
+                replaced = callback(info)
+                x = x if replaced is None else replaced
+            if self.record:
+                states.append(x)
+        return Made(x, carry, ledger.nfe, states)
+
+    def steps(self) -> list[Step]:
+        """The steps, with all that the solver prepares for them."""
+        return steps_of(self.solver, self.dynamics, self.times)
 
 
 def steps_of(solver: Solver, dynamics: Dynamics, times: Tensor) -> list[Step]:
     """The steps of a grid, with all that the solver prepares for them."""
     ends, tables = times.tolist(), solver.prepare(dynamics, times)
     return [Step(i, ends[i], ends[i + 1], table) for i, table in enumerate(tables)]
+
+
+def _check_compiled(gradient: str) -> None:
+    if gradient != "direct":
+        raise InputError(f"compile: gradients go through it directly only, not by '{gradient}'")
 
 
 def _streams(x: State, noise: Noise | None) -> Noise:
@@ -134,59 +193,28 @@ def _numbers(times: Tensor, total: int | None) -> tuple[int, int]:
     return whole, whole - steps if float(times[-1]) == 1 else 0
 
 
-class _Ledger(Dynamics):
+class _Ledger(Wrapped):
     """The dynamics with every network call counted."""
 
     def __init__(self, dynamics: Dynamics) -> None:
-        self._dynamics = dynamics
+        super().__init__(dynamics)
         self.nfe = 0
-        self._calls, self._constants = dynamics.calls, dynamics.constants
-        self._parts = dynamics.parts
 
-    @property
-    def path(self) -> Interpolant | None:
-        return self._dynamics.path
-
-    @property
-    def calls(self) -> int:
-        return self._calls
-
-    @property
-    def parts(self) -> int:
-        return self._parts
-
-    @property
-    def direction(self) -> int:
-        return self._dynamics.direction
-
-    @property
-    def stochastic(self) -> bool:
-        return self._dynamics.stochastic
-
-    @property
-    def constants(self) -> tuple[State, ...]:
-        return self._constants
+    def count(self, evaluations: int) -> None:
+        """Evaluations that a compiled step made."""
+        self.nfe += evaluations * self._calls
 
     def drift(self, t: Time, x: State) -> State:
         self.nfe += self._calls
-        return self._dynamics.drift(t, x)
+        return self.inner.drift(t, x)
 
     def evaluate(self, t: Time, x: State) -> tuple[State, ...]:
         self.nfe += self._calls
-        return self._dynamics.evaluate(t, x)
+        return self.inner.evaluate(t, x)
 
     def transfer(self, t: Time, s: Time, x: State) -> State:
         self.nfe += self._calls
-        return self._dynamics.transfer(t, s, x)
-
-    def split(self, t: Tensor) -> Combination:
-        return self._dynamics.split(t)
-
-    def express(self, p: Point, wanted: Row, name: str) -> Combination:
-        return self._dynamics.express(p, wanted, name)
-
-    def diffusion(self, t: Tensor) -> Tensor:
-        return self._dynamics.diffusion(t)
+        return self.inner.transfer(t, s, x)
 
 
 def _check(dynamics: Dynamics, times: Tensor, solver: Solver) -> None:
@@ -206,6 +234,21 @@ def _check(dynamics: Dynamics, times: Tensor, solver: Solver) -> None:
     if dynamics.direction * float(steps[0]) < 0:
         way = "forward" if dynamics.direction > 0 else "backward"
         raise InputError(f"times: these dynamics run {way} in t, but the grid runs against it")
+
+
+def _check_adaptive(
+    solver: Solver, callbacks: Sequence[Callback], gradient: str, width: int | None
+) -> None:
+    name = type(solver).__name__
+    if callbacks:
+        raise InputError(
+            f"callbacks: they act between the steps of a grid, and {name} takes other steps for "
+            f"each sample; choose a solver with fixed steps"
+        )
+    if gradient != "direct":
+        raise InputError(f"gradient: with {name} expected 'direct', got '{gradient}'")
+    if width is not None and width < 1:
+        raise InputError(f"width: expected a whole number >= 1, got {width}")
 
 
 def status_of(x: State) -> Tensor:

@@ -26,7 +26,7 @@ from sicore.states import Noise, Scalar, State, weighted_sum
 
 
 class Stage(NamedTuple):
-    """An evaluation: where, and of which sum of the registers."""
+    """An evaluation: where, and of which sum of the registers; none is x itself."""
 
     time: float
     weights: tuple[Scalar, ...]
@@ -146,18 +146,29 @@ def scalars(c: Tensor | None, n: int) -> Sequence[Scalar]:
 
 
 class TableSolver(Solver):
-    """A solver whose step is a `Move`, which its ``prepare`` makes."""
+    """A solver whose step is a `Move`, which its ``prepare`` makes.
+
+    Attributes:
+        memory: how many earlier steps leave their kept sums in the registers, the last one first.
+    """
+
+    memory: int = 0
 
     def step(
         self, dynamics: Dynamics, step: Step, x: State, carry: Carry, noise: Noise
     ) -> tuple[State, Carry]:
-        """Spend the numbers of one step."""
+        """Spend the numbers of one step; the carry holds what earlier steps kept."""
         move: Move = step.table
         registers = self.registers(dynamics, step, x, noise)
+        past = carry or (x,) * (self.memory * len(move.kept))  # of weight zero at first
+        registers += past
         for time, weights in move.stages:
-            state = weighted_sum(weights, registers)
-            registers.extend(dynamics.evaluate(time, state))
-        return weighted_sum(move.final, registers), carry
+            state = weighted_sum(weights, registers) if weights else x
+            registers += dynamics.evaluate(time, state)
+        if past:
+            kept = [weighted_sum(row, registers) for row in move.kept]
+            past = (*kept, *past)[: len(past)]
+        return weighted_sum(move.final, registers), past
 
     def registers(self, dynamics: Dynamics, step: Step, x: State, noise: Noise) -> list[State]:
         """The state, an observed x0, and the noise of the step."""

@@ -1,5 +1,6 @@
 """States, their spaces and their noise: tensors and trees of tensors."""
 
+from sicore.states.brownian import BrownianTree
 from sicore.states.noise import Noise
 from sicore.states.spaces import StateSpace, SymmetricSpace, TensorSpace, TreeSpace
 from sicore.states.trees import (
@@ -25,6 +26,7 @@ from sicore.states.trees import (
 )
 
 __all__ = [
+    "BrownianTree",
     "Noise",
     "Scalar",
     "State",

@@ -61,14 +61,17 @@ class Noise:
         """The streams of a part of the batch."""
         return replace(self, index=self.index[index])
 
-    def _words(self, numel: int, leaf: str) -> list[Tensor]:
+    def _key(self, leaf: str) -> tuple[int, int]:
+        """What the counters of a leaf are hashed with."""
         name = f"{self.seed}/{self.stream}/{leaf}".encode()
         digest = hashlib.blake2b(name, digest_size=8).digest()
-        key = (int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little"))
+        return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
+
+    def _words(self, numel: int, leaf: str) -> list[Tensor]:
         block = torch.arange((numel + 3) // 4, device=self.index.device)
         sample = self.index.unsqueeze(-1)
         counter = (block, torch.full_like(block, self.draw), sample & MASK, sample >> 32)
-        return philox(key, counter)
+        return philox(self._key(leaf), counter)
 
     def normal(
         self, shape: Sequence[int], dtype: torch.dtype | None = None, leaf: str = ""
@@ -88,8 +91,15 @@ class Noise:
 
     def normal_like(self, x: State) -> State:
         """Standard normals of the structure, shape, dtype and device of ``x``."""
-        drawn = {k: self.normal(v.shape[1:], v.dtype, k).to(v.device) for k, v in leaves(x).items()}
-        z: State = drawn[""] if isinstance(x, Tensor) else drawn
+        return self._like(
+            x, {k: self.normal(v.shape[1:], v.dtype, k) for k, v in leaves(x).items()}
+        )
+
+    def _like(self, x: State, drawn: dict[str, Tensor]) -> State:
+        """Numbers that were drawn for each leaf of x, in its structure and that of the space."""
+        like = leaves(x)
+        moved = {k: v.to(device=like[k].device, dtype=like[k].dtype) for k, v in drawn.items()}
+        z: State = moved[""] if isinstance(x, Tensor) else moved
         return z if self.space is None else self.space.shape_noise(z)
 
     def coordinates(self, t: float, s: float, x: State, count: int = 1) -> list[State]:

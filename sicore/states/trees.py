@@ -43,7 +43,8 @@ def expand(scalar: Any, leaf: Tensor) -> float | Tensor:
         return float(scalar)
     if scalar.ndim == 0:
         return scalar if scalar.requires_grad else scalar.item()
-    shaped = scalar.to(device=leaf.device, dtype=leaf.dtype)
+    # Nothing waits for the device: unpinned memory is read before the call returns.
+    shaped = scalar.to(leaf.device, leaf.dtype, non_blocking=leaf.is_cuda)
     return shaped.reshape(-1, *(1,) * (leaf.ndim - 1))
 
 
@@ -93,28 +94,29 @@ def weighted_sum(weights: Sequence[Scalar], states: Sequence[State]) -> State:
         states: of one structure, at least one.
     """
     first = states[0]
-    if isinstance(first, Tensor):
-        return _weighted_sum(weights, cast("Sequence[Tensor]", states))
+    if first.__class__ is not dict:
+        return _weighted_sum(weights, states)  # type: ignore[arg-type]
     trees = cast("Sequence[dict[str, Tensor]]", states)
     shares = [by_leaf(w, first) for w in weights]
     return {
         name: _weighted_sum([w[name] for w in shares], [tree[name] for tree in trees])
-        for name in first
+        for name in trees[0]
     }
 
 
 def _weighted_sum(weights: Sequence[Any], parts: Sequence[Tensor]) -> Tensor:
+    """One leaf; it runs at every network call, so plain numbers take the shortest way."""
     total: Tensor | None = None
     for weight, part in zip(weights, parts, strict=True):
-        w = expand(weight, part) if isinstance(weight, Tensor) else weight
-        if isinstance(w, Tensor):
-            total = w * part if total is None else torch.addcmul(total, w, part)
-        elif w == 0:
+        if weight.__class__ is not float:
+            w = expand(weight, part)
+            total = w * part if total is None else total + w * part
+        elif weight == 0:
             continue
-        elif total is None:
-            total = part if w == 1 else part * w
+        elif total is not None:
+            total = torch.add(total, part, alpha=weight)
         else:
-            total = torch.add(total, part, alpha=w)
+            total = part if weight == 1 else part * weight
     return torch.zeros_like(parts[0]) if total is None else total
 
 

@@ -77,9 +77,10 @@ def test_the_ledger_counts_every_call(name, exact):
     prediction = FunctionPrediction(function, Linear(), VELOCITY, calls=2)
     epsilon = proportional(1.0, Linear()) if solver.stochastic else None
     x = Noise.of(0, 3).normal((2,), torch.float64)
-    times = UniformGrid().times(6, Linear())
+    times = UniformGrid().times(6, Linear(), 0.1, 0.9)  # to an end of the path it may take fewer
     made = solve(PathDynamics(prediction, epsilon), x, times, solver)
-    assert made.nfe == 2 * len(counted) == 2 * 6 * solver.evaluations
+    assert made.nfe == 2 * len(counted)
+    assert solver.adaptive or len(counted) == 6 * solver.evaluations
 
 
 @EVERY
@@ -87,22 +88,16 @@ def test_what_lands_looks_at_no_end_and_adds_no_noise(name):
     """A declaration that sampling trusts: such a solver may step to where γ = 0."""
     solver, seen = SOLVERS[name], []
 
-    class Watched:
-        calls, direction, stochastic = 1, 0, solver.stochastic
+    def towards_two(t, x):
+        """The velocity to data of one point; nothing at t = 1."""
+        seen.append(float(t))
+        return scale(1 / torch.as_tensor(1 - t), 2 - x)
 
-        def drift(self, t, x):
-            seen.append(float(t))
-            return x
-
-        def transfer(self, t, s, x):
-            seen.append(float(t))
-            return x
-
-        def diffusion(self, t):
-            return torch.ones_like(t)
-
-    solve(Watched(), torch.ones(1, 1), torch.tensor([0.0, 0.5, 1.0]), solver)
-    assert solver.lands is (1.0 not in seen and not solver.stochastic)
+    epsilon = proportional(1.0, Linear()) if solver.stochastic else None
+    dynamics = PathDynamics(FunctionPrediction(towards_two, Linear(), VELOCITY), epsilon)
+    x, times = torch.ones(1, 1, dtype=torch.float64), torch.tensor([0.0, 0.5, 1.0])
+    arrived = bool((solve(dynamics, x, times, solver).x - 2).abs() < 1e-9)
+    assert solver.lands is (1.0 not in seen and arrived)
 
 
 @EVERY
@@ -175,21 +170,19 @@ def test_symmetric_states_stay_symmetric_at_every_step(name):
         bias = torch.arange(16.0, dtype=torch.float64).reshape(1, 4, 4, 1) / 16
         return {"nodes": torch.sin(x["nodes"]), "edges": x["edges"] + bias}
 
-    seen = []
     solver = SOLVERS[name]
     epsilon = proportional(1.0, path) if solver.stochastic else None
-    solve(
+    made = solve(
         PathDynamics(FunctionPrediction(lopsided, path, VELOCITY), epsilon),
         x,
         UniformGrid().times(5, path),
         solver,
         noise,
-        callbacks=(lambda step: seen.append(step.x),),
         space=space,
+        record=True,
     )
-    assert len(seen) == 5
-    for state in seen:
-        edges = state["edges"]
+    assert len(made.path["edges"]) == 6
+    for edges in made.path["edges"]:
         assert torch.equal(edges, edges.transpose(1, 2))
         assert edges.diagonal(dim1=1, dim2=2).abs().max() == 0
         assert edges.abs().max() > 0

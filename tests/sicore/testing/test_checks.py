@@ -11,7 +11,7 @@ from sicore.config import Component
 from sicore.hub import Categorical, Domain
 from sicore.inverse import Blur, Downsample, Inpaint, LinearFunction
 from sicore.plugins import get_registry
-from sicore.solvers import Euler, EulerMaruyama, Heun
+from sicore.solvers import DormandPrince, Euler, EulerMaruyama, Heun
 from sicore.states import TensorSpace, TreeSpace
 from sicore.testing import (
     check_backbone,
@@ -176,30 +176,46 @@ class Miscounted(Heun):
 
 
 class Remembering(Euler):
-    def step(self, dynamics, t, s, x, carry, noise):
+    def step(self, dynamics, step, x, carry, noise):
         object.__setattr__(self, "last", 0)
-        return super().step(dynamics, t, s, x, carry, noise)
+        return super().step(dynamics, step, x, carry, noise)
 
 
 class Averaging(Euler):
-    def step(self, dynamics, t, s, x, carry, noise):
-        x, carry = super().step(dynamics, t, s, x, carry, noise)
+    def step(self, dynamics, step, x, carry, noise):
+        x, carry = super().step(dynamics, step, x, carry, noise)
         return x + 0.1 * x.mean(0), carry
 
 
 class Quiet(EulerMaruyama):
-    def step(self, dynamics, t, s, x, carry, noise):
-        return Euler.step(Euler(), dynamics, t, s, x, carry, noise)
+    def registers(self, dynamics, step, x, noise):
+        x, noise = super().registers(dynamics, step, x, noise)
+        return [x, 0 * noise]
+
+
+class Coupling(DormandPrince):
+    """One step for all samples, as other libraries take it."""
+
+    def _norm(self, v, x, y):
+        error = super()._norm(v, x, y)
+        return error.square().mean().sqrt().expand(len(error))
+
+
+class Careless(DormandPrince):
+    def _norm(self, v, x, y):
+        return 1e-4 * super()._norm(v, x, y)
 
 
 @pytest.mark.parametrize(
     ("solver", "says"),
     [
-        (Overstated(), "declares order 2, but reaches 0.9"),
+        (Overstated(), "declares order 2, but reaches 1.0"),
         (Miscounted(), "declares 1 evaluations a step, so 8 for 8 steps, but made 16"),
         (Remembering(), "must hold no state"),
         (Averaging(), "must not depend on the others"),
         (Quiet(), "the data's deviation is 2.0"),
+        (Coupling(), "must not depend on the others"),
+        (Careless(0.3, 0.3), "from the right one"),
     ],
 )
 def test_wrong_solvers(solver, says):
