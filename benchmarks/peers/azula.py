@@ -1,10 +1,10 @@
 """azula: samplers over a noise schedule, which is theirs to choose.
 
 Its denoisers do not depend on the schedule, so that the same one may be sampled with another: the
-clocks below are the path's own, its rectified, cosine and decay schedules between the same noise
-levels, Karras's, and the uniform log-SNR. Samplers that divide by the signal or the noise cannot start
-where there is no signal, or end where there is no noise; they keep a thousandth of it, as azula's
-own schedules do.
+clocks below are the path's own, azula's rectified, cosine and decay schedules between the same
+noise levels, Karras's, and the uniform log-SNR. Samplers that divide by the signal or the noise
+cannot start where there is no signal, or end where there is no noise; they keep a thousandth of
+it, as azula's own schedules do.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "-n", "number", type=click.IntRange(1), default=64, show_default=True, help="How many."
 )
 @click.option("--solver", help="A solver's name; the model's own by default.")
-@click.option("--grid", help="A time grid's name; the model's own by default.")
+@click.option("--grid", help="A time grid's name, or 'tuned'; the model's own by default.")
 @click.option("--steps", type=click.IntRange(1), help="Solver steps; the model's own by default.")
 @click.option("--class", "class_", metavar="NAME", help="A class, by name or number.")
 @click.option("--guidance", type=float, help="Strength of classifier-free guidance; 1 is none.")
@@ -65,6 +65,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Processes that share the work, with OMP_NUM_THREADS threads each.",
 )
+@click.option(
+    "--compile",
+    "compile_",
+    is_flag=True,
+    help="Make one program of network and solver first: for many batches.",
+)
 @seed_option
 @device_option
 @output_option
@@ -82,6 +88,7 @@ def command(
     teleport: float | None,
     batch_size: int,
     processes: int,
+    compile_: bool,
     seed: int,
     device: str | None,
     folder: Path,
@@ -115,6 +122,7 @@ def command(
             as_interpolant=as_interpolant,
             x0=None if x0 is None else read_states(x0),
             teleport=teleport,
+            compile=compile_,
             condition=_condition(loaded.domain, class_),
         )
     if wrong := trouble(samples.status):

@@ -144,12 +144,20 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "unipc-2": ("sicore.solvers.family:unipc_2", "ODE, UniPC, order 3, 1 call a step"),
         "unipc-3": ("sicore.solvers.family:unipc_3", "ODE, UniPC, order 4, 1 call a step"),
+        "reversible-heun": (
+            "sicore.solvers:ReversibleHeun",
+            "ODE, order 2, 1 call a step, can be undone: gradients in constant memory",
+        ),
         "euler-maruyama": ("sicore.solvers:EulerMaruyama", "SDE, weak order 1, 1 call a step"),
         "milstein": (
             "sicore.solvers:Milstein",
             "SDE, weak order 1, 1 call a step; for noise that depends on the state",
         ),
         "stochastic-heun": ("sicore.solvers:StochasticHeun", "SDE, weak order 2, 2 calls a step"),
+        "reversible-heun-sde": (
+            "sicore.solvers.family:reversible_heun_sde",
+            "SDE, weak order 2, strong order 1, 1 call a step, can be undone",
+        ),
         "srk": ("sicore.solvers:SRK15", "SDE, weak order 2, strong order 1.5, 2 calls a step"),
         "exponential-sde": (
             "sicore.solvers.family:exponential_sde",
@@ -184,6 +192,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "inpaint": ("sicore.inverse:Inpaint", "part of the state is seen"),
         "blur": ("sicore.inverse:Blur", "Gaussian blur"),
         "superres": ("sicore.inverse:Downsample", "block averages"),
+        "greyscale": ("sicore.inverse:Greyscale", "the mean of the channels: restoring colours"),
     },
     "method": {
         "pigdm": ("sicore.inverse:PiGDM", "pseudoinverse guidance"),
@@ -208,6 +217,10 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "tune-grid": ("sicore.cli.tune_grid:command", "Make a time grid for a model's few steps."),
         "evaluate": ("sicore.cli.evaluate:command", "Measure a trained model."),
         "reflow": ("sicore.cli.reflow:command", "Draw pairs that straighten a model's paths."),
+        "translate": (
+            "sicore.cli.translate:command",
+            "Translate data of one model into another's.",
+        ),
         "new-plugin": ("sicore.cli.new_plugin:command", "Write the skeleton of a new plugin."),
     },
 }

@@ -5,6 +5,7 @@ from sicore.solvers.base import Carry, Solver, Step
 from sicore.solvers.churn import EDMChurn
 from sicore.solvers.clocks import AngleClock, Clock, LogSNRClock, PowerClock, RatioClock, TimeClock
 from sicore.solvers.controller import PIController
+from sicore.solvers.encoder import Latent, decode, encode
 from sicore.solvers.exponential import DDIM, Exponential
 from sicore.solvers.grids import (
     ClockGrid,
@@ -21,6 +22,7 @@ from sicore.solvers.held import Held, HeldData, HeldNoise, HeldPair, HeldResidua
 from sicore.solvers.langevin import AnnealedRule, SNRRule, StepRule, langevin_move
 from sicore.solvers.multistep import Multistep
 from sicore.solvers.predictor_corrector import PredictorCorrector
+from sicore.solvers.reversible import ReversibleHeun
 from sicore.solvers.runge_kutta import (
     RK4,
     RK5,
@@ -44,6 +46,7 @@ from sicore.solvers.solve import (
 )
 from sicore.solvers.splitting import S4
 from sicore.solvers.stochastic import SRK15, EulerMaruyama, Milstein, StochasticHeun
+from sicore.solvers.table import Move, Sketch, TableSolver
 
 __all__ = [
     "DDIM",
@@ -75,10 +78,12 @@ __all__ = [
     "HeldVelocity",
     "Heun",
     "Heun3",
+    "Latent",
     "LogSNRClock",
     "LogSNRGrid",
     "Midpoint",
     "Milstein",
+    "Move",
     "Multistep",
     "NoiseLevelGrid",
     "PIController",
@@ -86,19 +91,24 @@ __all__ = [
     "PredictorCorrector",
     "Ralston",
     "RatioClock",
+    "ReversibleHeun",
     "RungeKutta",
     "SNRRule",
+    "Sketch",
     "Solution",
     "Solver",
     "Step",
     "StepInfo",
     "StepRule",
     "StochasticHeun",
+    "TableSolver",
     "Tableau",
     "TimeClock",
     "UniformGrid",
     "angle_grid",
     "cosine_grid",
+    "decode",
+    "encode",
     "langevin_move",
     "ratio_grid",
     "solve",
