@@ -376,18 +376,20 @@ class Cell:
     def ends(self) -> Tensor:
         """Where the exact flow takes the starts; kept in a file."""
         import torch
+        from safetensors.torch import load_file, save_file
 
         parts = (self.starts, *vars(self.field.law).values())
         tensors = [part for part in parts if isinstance(part, torch.Tensor)]
         content = b"".join(t.contiguous().numpy().tobytes() for t in tensors)
         key = hashlib.blake2b(content + f"{self.path_name} {TIGHT}".encode(), digest_size=8)
-        file = CACHE / f"{self.law_name}-{self.path_name}-{key.hexdigest()}.pt"
+        file = CACHE / f"{self.law_name}-{self.path_name}-{key.hexdigest()}.safetensors"
         if not file.exists():
             CACHE.mkdir(exist_ok=True)
             partial = file.with_suffix(".partial")
-            torch.save(travelled(self.field.fresh(), self.starts, 0.0, 1.0, TIGHT), partial)
+            ends = travelled(self.field.fresh(), self.starts, 0.0, 1.0, TIGHT)
+            save_file({"ends": ends}, partial)
             partial.replace(file)
-        return torch.load(file)
+        return load_file(file)["ends"]
 
     def error(self, x: Tensor) -> float:
         """Sliced W2 to the exact ends; infinite if a value is not finite."""

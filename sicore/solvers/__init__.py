@@ -7,6 +7,15 @@ from sicore.solvers.clocks import AngleClock, Clock, LogSNRClock, PowerClock, Ra
 from sicore.solvers.controller import PIController
 from sicore.solvers.encoder import Latent, decode, encode
 from sicore.solvers.exponential import DDIM, Exponential
+from sicore.solvers.gibbs import (
+    Chain,
+    DenoisingLangevinGibbs,
+    DrawnLevel,
+    LastState,
+    LeastNoise,
+    LikeliestLevel,
+    NoiseLevelLaw,
+)
 from sicore.solvers.grids import (
     ClockGrid,
     GivenGrid,
@@ -19,8 +28,9 @@ from sicore.solvers.grids import (
     ratio_grid,
 )
 from sicore.solvers.held import Held, HeldData, HeldNoise, HeldPair, HeldResidual, HeldVelocity
-from sicore.solvers.langevin import AnnealedRule, SNRRule, StepRule, langevin_move
+from sicore.solvers.langevin import AnnealedRule, SNRRule, StepRule, balanced_move, langevin_move
 from sicore.solvers.multistep import Multistep
+from sicore.solvers.own_grids import OwnGrids
 from sicore.solvers.predictor_corrector import PredictorCorrector
 from sicore.solvers.reversible import ReversibleHeun
 from sicore.solvers.runge_kutta import (
@@ -61,9 +71,12 @@ __all__ = [
     "AnnealedRule",
     "Callback",
     "Carry",
+    "Chain",
     "Clock",
     "ClockGrid",
+    "DenoisingLangevinGibbs",
     "DormandPrince",
+    "DrawnLevel",
     "EDMChurn",
     "Euler",
     "EulerMaruyama",
@@ -78,7 +91,10 @@ __all__ = [
     "HeldVelocity",
     "Heun",
     "Heun3",
+    "LastState",
     "Latent",
+    "LeastNoise",
+    "LikeliestLevel",
     "LogSNRClock",
     "LogSNRGrid",
     "Midpoint",
@@ -86,6 +102,8 @@ __all__ = [
     "Move",
     "Multistep",
     "NoiseLevelGrid",
+    "NoiseLevelLaw",
+    "OwnGrids",
     "PIController",
     "PowerClock",
     "PredictorCorrector",
@@ -106,6 +124,7 @@ __all__ = [
     "TimeClock",
     "UniformGrid",
     "angle_grid",
+    "balanced_move",
     "cosine_grid",
     "decode",
     "encode",

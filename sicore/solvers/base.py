@@ -43,8 +43,8 @@ class Solver:
 
     Attributes:
         order: of the global error; the weak order for an SDE solver.
-        strong_order: of the error of each path of an SDE with additive noise; 0 if it is not a
-            solver for SDEs.
+        strong_order: of the error of each path of an SDE with additive noise; 0 for ODE solvers,
+            and where corrections leave an error of their own.
         evaluations: evaluations of the drift for each step.
         startup: evaluations besides, in the first step of a solve.
         stochastic: whether it integrates SDEs; ODE solvers refuse them, and the reverse.

@@ -11,8 +11,10 @@ from noise ``y = x_t/β`` and ``σ = γ/β``. What is needed beside the model is
 level given noisy data, which is sharp in many dimensions.
 
 With a draw of the level and the last state this is a valid chain: it has the joint law, but for the
-error of a Langevin step (see ``sicore.solvers.langevin``). The authors take the likeliest level, and
-denoise the state of least noise on the way; both rules are here, and bias the result.
+error of a Langevin step. That is made such that the mean square of y stays (``balanced_move``): any
+excess would be taken for noise, move after move, and in 64 dimensions drives σ to its upper end.
+The authors take the likeliest level, and denoise the state of least noise on the way. Both rules
+are here, and bias the result.
 
 Source: Kim and Ye, "Denoising MCMC for accelerating diffusion-based generative models", 2022,
 algorithm 1.
@@ -34,10 +36,19 @@ from sicore.predictions import Row
 from sicore.solvers.base import Solver
 from sicore.solvers.exponential import DDIM
 from sicore.solvers.grids import Grid, NoiseLevelGrid
-from sicore.solvers.langevin import AnnealedRule, StepRule, langevin_move
+from sicore.solvers.langevin import AnnealedRule, StepRule, balanced_move
 from sicore.solvers.own_grids import OwnGrids
-from sicore.solvers.solve import status_of
-from sicore.states import Noise, State, StateSpace, combine, scale, tree_map, weighted_sum
+from sicore.solvers.solve import solve, status_of
+from sicore.states import (
+    Noise,
+    State,
+    StateSpace,
+    combine,
+    inner_by_leaf,
+    scale,
+    tree_map,
+    weighted_sum,
+)
 
 
 class NoiseLevelLaw(Protocol):
@@ -74,9 +85,10 @@ class DrawnLevel:
 
 @dataclass(frozen=True)
 class LikeliestLevel:
-    """The authors' rule: the mode of p(σ|y). The level then moves too little, and not as it should.
+    """The authors' rule: the mode of p(σ|y), which is no draw, so that levels gather.
 
-    On a mixture in one dimension the chain's levels end some 0.4 (in log σ) from their law.
+    On mixtures of two, from σ = 0.05 to 5, levels end at a distance (Wasserstein-1, in log σ) of
+    2.2 from their law in one dimension, and of 0.3 in 64, where a draw leaves 0.06 and 0.13.
     """
 
     def choose(self, log_prob: Tensor, noise: Noise) -> Tensor:
@@ -105,7 +117,7 @@ class LastState:
 class LeastNoise:
     """The authors' rule: the one of the lowest level, whose law is not the chain's.
 
-    It favours states that look as if they had little noise: those near the modes.
+    On the same mixtures the levels of what is denoised are 1.7 and 0.3 from their law.
     """
 
     def prefers(self, new: Tensor, old: Tensor) -> Tensor:
@@ -180,27 +192,30 @@ class DenoisingLangevinGibbs:
         noise: Noise,
         space: StateSpace,
         *,
+        start_steps: int = 20,
         burn_in: int = 10,
         dtype: torch.dtype | None = None,
     ) -> Chain:
         """Run a chain for each stream of the noise.
 
-        Each starts with a sample that the solver makes from pure noise, at a level that is drawn
-        from all with equal weight.
+        Each starts with a sample that the solver makes from pure noise, which is made noisy again
+        at a level drawn from all with equal weight.
 
         Args:
             dynamics: the ODE of a prediction on a path from normal noise.
             count: K, results of each chain.
             noise: the streams of the chains.
             space: what states are.
-            burn_in: moves before the first result is counted for.
+            start_steps: steps of the solver for that sample; what they get wrong, the chain has to
+                forget.
+            burn_in: moves before those of the first result.
             dtype: of the states.
 
         Raises:
             InputError: on another path, or for levels that the path or the grid do not reach.
         """
         run = _Run(self, dynamics, noise.named("gibbs"), space)
-        state = run.start(dtype or torch.get_default_dtype())
+        state = run.start(start_steps, dtype or torch.get_default_dtype())
         for _ in range(burn_in):
             state = run.moved(state)
         kept: list[tuple[State, State, Tensor]] = []
@@ -235,10 +250,7 @@ class _Noisy:
 
 
 class _Run:
-    """What all moves of a run share: the numbers of each level; and it counts calls.
-
-    Grid number L, after those of the levels, is the one from pure noise.
-    """
+    """What all moves of a run share: the numbers of each level; and it counts calls."""
 
     def __init__(
         self, sampler: DenoisingLangevinGibbs, dynamics: Dynamics, noise: Noise, space: StateSpace
@@ -247,29 +259,38 @@ class _Run:
         path, device = _checked(dynamics.interpolant), noise.index.device
         levels = sampler.levels.to("cpu", torch.float64)
         times = path.time_at(levels)
-        starts = [*times.tolist(), 0.0]
-        grids = torch.stack([_noisy_times(path, sampler.grid, sampler.steps, t) for t in starts])
+        grids = torch.stack(
+            [_noisy_times(path, sampler.grid, sampler.steps, t) for t in times.tolist()]
+        )
         p, end = path.at(times), path.at(grids[:, -1])
         score = dynamics.express(p, _row(p, score=1.0), "the score")
         data = dynamics.express(end, _row(end, data=1.0), "the data")
-        self.path, self.nfe, self.first = path, 0, grids[-1, 0]
+        self.path, self.nfe = path, 0
         self.levels, self.times, self.ends = (c.to(device) for c in (levels, times, end.t))
         self.beta, self.known = p.beta.to(device), sampler.rule.known(levels).to(device)
         self.score, self.data = (
             [c.to(device) for c in (made.of_state, *made.of_value)] for made in (score, data)
         )
+        ones = space.shape_noise(tree_map(torch.ones_like, space.zeros(1, torch.float64, device)))
+        self.free = inner_by_leaf(ones, ones)
         own = grids.shape[1] > 1
         self.grids = OwnGrids(dynamics, sampler.solver, grids) if own else None
 
-    def start(self, dtype: torch.dtype) -> _Noisy:
+    def start(self, steps: int, dtype: torch.dtype) -> _Noisy:
         """Samples from pure noise, made noisy again."""
-        x = self.path.prior(self.noise, self.space, dtype, self.first)
-        last = torch.full_like(self.noise.index, len(self.levels))
-        data = self._data(x, last, self.noise.named("start"))
-        u = self.noise.named("first level").uniform().to(self.levels.device)
-        level = (u * len(self.levels)).long()
-        z = self.noise.named("first noise").normal_like(data)
-        return _Noisy(combine(1.0, data, self.levels[level], z), level)
+        times = _noisy_times(self.path, self.sampler.grid, steps, 0.0)
+        noise = self.noise.named("start")
+        x = self.path.prior(noise, self.space, dtype, times[0])
+        if len(times) > 1:
+            made = solve(self.dynamics, x, times, self.sampler.solver, noise, space=self.space)
+            x, self.nfe = made.x, self.nfe + made.nfe
+        end = self.path.at(times[-1:])
+        data = self.dynamics.express(end, _row(end, data=1.0), "the data")
+        same = torch.zeros_like(noise.index)
+        x = self._made([data.of_state, *data.of_value], end.t, same, x)
+        level = (noise.named("level").uniform().to(self.levels.device) * len(self.levels)).long()
+        z = noise.named("noise").normal_like(x)
+        return _Noisy(self.space.project(combine(1.0, x, self.levels[level], z)), level)
 
     def moved(self, state: _Noisy) -> _Noisy:
         """A Langevin move, and a new level."""
@@ -278,7 +299,7 @@ class _Run:
         score = scale(beta, self._made(self.score, self.times, level, x))
         z = here.named("langevin").at(state.moves).normal_like(x)
         delta = self.sampler.rule.size(self.known[level], score, z)
-        y = self.space.project(langevin_move(state.y, score, z, delta))
+        y = self.space.project(balanced_move(state.y, score, z, delta, self.free))
         log_prob = torch.log_softmax(self.sampler.law(y, self.levels).double(), -1)
         return _Noisy(y, self.sampler.level.choose(log_prob, here), state.moves + 1)
 
@@ -295,10 +316,11 @@ class _Run:
         return self.space.project(self._made(self.data, self.ends, index, x))
 
     def _made(self, sums: list[Tensor], times: Tensor, index: Tensor, x: State) -> State:
-        """A sum of x and the values there, with the numbers of each sample's level."""
+        """A sum of x and the values there, with the numbers of each sample's own time."""
         self.nfe += self.dynamics.calls
-        states = (x, *self.dynamics.evaluate(times[index], x))
-        return weighted_sum([c[index] for c in sums], states)
+        places = index.to(times.device)
+        states = (x, *self.dynamics.evaluate(times[places], x))
+        return weighted_sum([c[places] for c in sums], states)
 
 
 def _noisy_times(path: OneSided, grid: Grid, steps: int, start: float) -> Tensor:

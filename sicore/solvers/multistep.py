@@ -84,16 +84,6 @@ class Multistep(TableSolver):
         return float(self.stochastic)
 
     @property
-    def strong_order(self) -> float:  # type: ignore[override]
-        """1 for an SDE: the noise of a step is one normal, and no time integral of it."""
-        return float(self.stochastic)
-
-    @property
-    def strong_order(self) -> float:  # type: ignore[override]
-        """1 for an SDE: the noise of a step is one normal, and no time integral of it."""
-        return float(self.stochastic)
-
-    @property
     def lands(self) -> bool:  # type: ignore[override]
         """No drift is evaluated at the end, and γ_s = 0 leaves no noise behind."""
         return True

@@ -154,3 +154,13 @@ def test_steps_and_grid_are_not_for_it(make_model):
         for steps, grid in ((None, None), (3, "noise-level"))
     )
     assert torch.equal(one.times, other.times) and len(one.times) == 3
+
+
+def test_a_tolerance_on_the_command_line(model, tmp_path, capsys):
+    folder = str(model.save_pretrained(tmp_path / "model"))
+    command = ["sample", folder, "-n", "2", "--tolerance", "0.01", "-o", str(tmp_path / "out")]
+    assert run(command) == 0
+    solver = json.loads((tmp_path / "out" / "manifest.json").read_text())["solver"]
+    assert (solver["name"], solver["rtol"], solver["atol"]) == ("dopri5", 0.01, 0.01)
+    assert run([*command, "--overwrite", "--solver", "heun"]) == 1
+    assert "unknown key 'solver.rtol'" in capsys.readouterr().err

@@ -51,7 +51,7 @@ def test_what_is_no_table_of_numbers_is_refused():
     dynamics = PathDynamics(FunctionPrediction(lambda t, x: x, Linear(), VELOCITY))
     times = UniformGrid().times(3, Linear(), 0.1, 0.9)
     solver = Component.parse("solver", "reversible-heun").build()
-    with pytest.raises(InputError, match="ReversibleHeun does not work by tables of numbers"):
+    with pytest.raises(InputError, match="ReversibleHeun does not work by tables of numbers alone"):
         solve(dynamics, torch.ones(2, 2), times, solver, compile=True)
     euler = Component.parse("solver", "euler").build()
     with pytest.raises(InputError, match="gradients go through it directly only, not by 'adjoint'"):

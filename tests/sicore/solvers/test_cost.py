@@ -1,4 +1,4 @@
-"""What a step costs beside the network: tensor operations, synchronisations, and calls in Python."""
+"""What a step costs beside the network: tensor operations, synchronisations, Python calls."""
 
 import sys
 

@@ -91,6 +91,20 @@ def test_solvers_for_additive_noise_refuse_it(name):
         solve(DiagonalSDE(drift, diffusion), X, TIMES, SDE[name])
 
 
+@pytest.mark.parametrize("gradient", ["direct", "checkpoint"])
+def test_gradients_go_through_the_derivative(gradient):
+    def loss(scale):
+        sde = DiagonalSDE(drift, lambda t, x: scale * torch.sin(x) + 1)
+        return solve(sde, X, TIMES, Milstein(), gradient=gradient).x.square().sum()
+
+    scale, h = torch.tensor(0.7, dtype=torch.float64, requires_grad=True), 1e-5
+    (found,) = torch.autograd.grad(loss(scale), scale)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            found, (loss(scale + h) - loss(scale - h)) / (2 * h), rtol=1e-6, atol=0
+        )
+
+
 def test_it_runs_forward_and_is_no_ode():
     with pytest.raises(InputError, match="run forward in t"):
         solve(DiagonalSDE(drift, diffusion), X, TIMES.flip(0), Milstein())

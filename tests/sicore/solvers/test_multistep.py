@@ -51,9 +51,9 @@ CLOCKS = {
 KINDS = {"data": DATA, "noise": NOISE, "velocity": VELOCITY}
 
 
-def moves(solver, steps=6, path=Linear()):
-    times = torch.linspace(0.1, 0.9, steps + 1, dtype=torch.float64)
-    nothing = FunctionPrediction(lambda t, x: x, path, VELOCITY)
+def moves(solver):
+    times = torch.linspace(0.1, 0.9, 7, dtype=torch.float64)
+    nothing = FunctionPrediction(lambda t, x: x, Linear(), VELOCITY)
     return solver.prepare(PathDynamics(nothing), times), float(times[1] - times[0])
 
 
@@ -150,15 +150,14 @@ def test_correction_is_a_predictor_corrector_written_out(nodes, exact):
         weights = torch.linalg.solve((nodes.unsqueeze(-1) ** k).T, moments)
         return sum(w * v for w, v in zip(weights, values, strict=True))
 
-    corrected, predicted, values = start, start, []
+    before, predicted, values = start, start, []
     for i in range(len(times) - 1):
         values.append(dynamics.drift(float(times[i]), predicted))
         if i:
             back = range(max(0, i - nodes), i + 1)
             through = times[list(back)] - times[i]
             change = integral([values[j] for j in back], through, times[i - 1] - times[i], 0.0)
-            corrected = before + change
-        before = corrected
+            before = before + change
         back = range(max(0, i - nodes + 1), i + 1)
         through = times[list(back)] - times[i]
         change = integral([values[j] for j in back], through, 0.0, times[i + 1] - times[i])
