@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from azula import denoise, noise, sample
 
-from peers.base import ANY, DIFFUSION, Method, Run
+from peers.base import ANY, DIFFUSION, VE, Method, Run
 
 if TYPE_CHECKING:
     from problems import Field
@@ -90,7 +90,7 @@ CLOCKS: dict[str, tuple[Scales, frozenset[str]]] = {
     "rectified clock": (_rectified, DIFFUSION),
     "cosine clock": (_cosine, ANY),
     "decay clock": (_decay, ANY),
-    "Karras clock": (_karras(0.002), DIFFUSION),
+    "Karras clock": (_karras(0.002), frozenset((VE,))),
     "Karras clock, from σ = 0.02": (_karras(0.02), DIFFUSION),
     "log-SNR clock, from σ = 0.02": (_log_snr(0.02), DIFFUSION),
 }

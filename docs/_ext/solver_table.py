@@ -18,7 +18,17 @@ from sphinx.util.docutils import SphinxDirective
 from sicore.config import Component
 from sicore.plugins import get_registry
 
-COLUMNS = ("Name", "For", "Order", "Measured", "Strong order", "Calls a step", "Needs", "When")
+COLUMNS = (
+    "Name",
+    "For",
+    "Order",
+    "Measured",
+    "Strong order",
+    "Measured",
+    "Calls a step",
+    "Needs",
+    "When",
+)
 
 
 class SolverTable(SphinxDirective):
@@ -53,6 +63,7 @@ def _row(entry: Any, measured: dict[str, Any]) -> list[object]:
         solver.order,
         ", ".join(f"{order:.2f}" for order in found),
         f"{strong:g}" if strong else "",
+        measured.get("strong", ""),
         calls,
         _needs(solver),
         entry.summary,

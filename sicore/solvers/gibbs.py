@@ -125,7 +125,7 @@ class LeastNoise:
         return new < old
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chain:
     """What a run of chains leaves.
 
@@ -148,7 +148,7 @@ DRAWN, LAST, ANNEALED = DrawnLevel(), LastState(), AnnealedRule(0.3)
 KARRAS, STEP = NoiseLevelGrid(), DDIM()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DenoisingLangevinGibbs:
     """Chains over noisy data and their noise level, around a solver.
 

@@ -6,8 +6,8 @@ grid of as many steps. Only the numbers differ, so here they are one for each sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -18,8 +18,6 @@ from sicore.solvers.base import Carry, Solver, Step
 from sicore.solvers.solve import Solution, status_of
 from sicore.solvers.table import Move, Stage, TableSolver
 from sicore.states import Noise, Scalar, State, StateSpace, leaves
-
-Mix = Callable[[Sequence[Scalar]], Any]
 
 
 class OwnGrids:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
@@ -86,9 +86,10 @@ def reversible(run: Run, x: State) -> Made:
     watched = Watched(run.dynamics)
     seen = _Wide(watched if torch.is_grad_enabled() else run.dynamics, x)
     inner = replace(run, dynamics=seen, space=None)
+    exact = _Exact.of(x, run.space)
+    forth = _Forth(run.solver, run.solver.halves(seen, run.times), exact)
     with torch.no_grad():
-        exact = _Exact.of(x, run.space)
-        made = inner(exact(_wide(x)), _Forth(run.solver, run.solver.halves(seen, run.times), exact))
+        made = inner(exact(_wide(x)), forth)
     end = cast("State", tree_map(lambda leaf, like: leaf.to(like.dtype), made.x, x))
     pull = partial(_pull, inner, watched, exact, x, made)
     inputs = [*leaves(x).values(), *watched.originals()]
@@ -190,7 +191,11 @@ class _Wide(Wrapped):
     def __init__(self, dynamics: Dynamics, like: State) -> None:
         super().__init__(dynamics)
         self._like = like
-        self._constants = tuple(_wide(constant) for constant in dynamics.constants)
+
+    @cached_property
+    def constants(self) -> tuple[State, ...]:
+        """States that take part as they are, in float64."""
+        return tuple(_wide(constant) for constant in self.inner.constants)
 
     def evaluate(self, t: Time, x: State) -> tuple[State, ...]:
         """The parts of the value."""
@@ -257,5 +262,5 @@ def _check(given: State, reached: State) -> None:
         raise InputError(
             f"gradient: the way back misses the initial state by {(gap / size) ** 0.5:.1e} "
             f"(relative); the drift must be a function of time and state alone (no dropout), and "
-            f"keep states in their space; take more steps, or use gradient='checkpoint'"
+            f"states must not grow without bound; or use gradient='checkpoint'"
         )

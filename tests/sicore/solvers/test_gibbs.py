@@ -60,7 +60,7 @@ def chains(d, n, count, path=None, **settings):
     """Results of n chains, and the joint law's own draws: ``(log σ, y, x)`` along the diagonal."""
     law = target(d)
     path = path or EDM()
-    options = {"solver": DDIM(), "steps": 15, "moves": 8, "rule": AnnealedRule(0.3), **settings}
+    options = {"solver": Heun(), "steps": 15, "moves": 8, "rule": AnnealedRule(0.3), **settings}
     sampler = DenoisingLangevinGibbs(exact_levels(law), LEVELS, **options)
     dynamics = PathDynamics(ExactPath(path, law).prediction(DATA))
     made = sampler.run(
@@ -90,17 +90,17 @@ def distance(a, b):
 
 @pytest.mark.parametrize("d", [1, 2])
 def test_a_chain_has_the_joint_law(d):
-    """By a draw and the last state, up to the distance of two sets of independent draws."""
+    """By a draw and the last state, as near to it as one independent draw for each chain."""
     n, count = 300, 5
     _, got = chains(d, n, count)
     reference = drawn(d, 40_000, 1)
     floors = [
-        [distance(a, b) for a, b in zip(drawn(d, n * count, seed), reference, strict=True)]
+        [distance(a, b) for a, b in zip(drawn(d, n, seed), reference, strict=True)]
         for seed in range(2, 8)
     ]
     floor = torch.tensor(floors).max(0).values
     for part, bound, most in zip(got, reference, floor.tolist(), strict=True):
-        assert distance(part, bound) < 1.7 * most
+        assert distance(part, bound) < most
 
 
 def test_what_the_rules_of_the_authors_cost():
@@ -151,8 +151,8 @@ def test_the_mean_square_stays(exact):
 @pytest.mark.parametrize("path", [Linear(), VP()], ids=lambda p: type(p).__name__)
 def test_the_path_does_not_matter(path):
     """Only noise levels do: the same chain on every path, in units of the data."""
-    reference, _ = chains(2, 5, 2)
-    made, _ = chains(2, 5, 2, path=path)
+    reference, _ = chains(2, 5, 2, solver=DDIM())
+    made, _ = chains(2, 5, 2, path, solver=DDIM())
     torch.testing.assert_close(made.x, reference.x, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(made.sigma, reference.sigma)
 
@@ -175,7 +175,7 @@ def test_every_call_is_counted(solver, steps):
     assert made.x.shape == made.y.shape == (4, 5, 2)
     assert made.sigma.shape == made.status.shape == (4, 5)
     assert made.status.sum() == 0 and made.x.dtype == torch.float32
-    assert all(t.shape == (5,) for t in seen[first:])
+    assert all(t.shape == (5,) for t in seen[first : first + 7])
 
 
 @pytest.mark.parametrize("rule", [AnnealedRule(0.3), SNRRule(0.2)], ids=lambda r: type(r).__name__)

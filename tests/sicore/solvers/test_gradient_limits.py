@@ -126,18 +126,18 @@ def test_the_way_back_holds_one_graph_at_a_time():
     assert peak("reversible", ReversibleHeun(), 5) < peak("adjoint", Euler(), 5) + graph / 2
 
 
-@pytest.mark.parametrize("rate", [0.0, 8.0])
-def test_reversible_in_float32_is_as_good_as_float32_allows(rate):
-    """Against float64; with the rate, states contract by e⁸, and errors would grow so much.
+@pytest.mark.parametrize(("rate", "least"), [(0.0, 1e-6), (12.0, 2e-6)])
+def test_reversible_in_float32_is_as_good_as_float32_allows(rate, least):
+    """Against float64; with the rate, states contract by e¹², and errors would grow so much.
 
     The direct way rounds the state at each step, which the reversible way does not.
     """
-    truth = backpropagated("direct", ReversibleHeun(), 50, torch.float64, rate=rate)
+    truth = backpropagated("direct", ReversibleHeun(), 100, torch.float64, rate=rate)
     errors = {}
     for way in ("direct", "reversible"):
-        shares = backpropagated(way, ReversibleHeun(), 50, rate=rate)
+        shares = backpropagated(way, ReversibleHeun(), 100, rate=rate)
         errors[way] = float((shares - truth).norm() / truth.norm())
-    assert errors["reversible"] < 1e-6 and errors["reversible"] < errors["direct"]
+    assert errors["reversible"] < least and errors["reversible"] < errors["direct"]
 
 
 @WAYS
