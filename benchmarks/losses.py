@@ -232,7 +232,7 @@ def main() -> None:
     options = arguments(__doc__)
     peers.available()
     x1 = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
-    repetitions = 3 if options.quick else 15
+    repetitions = 3 if options.quick else 40
     figures: dict[str, Any] = {"shape": list(SHAPE)}
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

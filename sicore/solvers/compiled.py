@@ -47,7 +47,8 @@ def compiled(
     """
     plain = isinstance(steps[0].table, Move) and not solver.startup
     if not (plain and isinstance(solver, TableSolver)):
-        raise InputError(f"compile: {type(solver).__name__} does not work by tables of numbers alone")
+        name = type(solver).__name__
+        raise InputError(f"compile: {name} does not work by tables of numbers alone")
     leaf = next(iter(leaves(x).values()))
     rows = [_rows(step.table, leaf) for step in steps]
     mode = "reduce-overhead" if leaf.is_cuda else None

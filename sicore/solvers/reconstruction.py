@@ -57,6 +57,7 @@ from sicore.states import (
     scale,
     to,
     tree_map,
+    weighted_sum,
     zeros_like,
 )
 
@@ -100,29 +101,30 @@ def reversible(run: Run, x: State) -> Made:
 class _Exact:
     """Rounds to multiples of a unit for each sample, in the space.
 
-    Sums are exact up to 2⁵³ units, which lets states grow 2¹² times, in float64 8 times.
+    Sums are exact up to 2⁵³ units, which lets states grow 2¹² times, in float64 8 times. To add and
+    subtract ``anchor``, 1.5 · 2⁵² units, is to round.
     """
 
-    unit: State
+    anchor: State
     space: StateSpace | None
 
     @classmethod
     def of(cls, x: State, space: StateSpace | None) -> _Exact:
-        return cls(cast("State", tree_map(_unit, x)), space)
+        return cls(cast("State", tree_map(_anchor, x)), space)
 
     def __call__(self, x: State) -> State:
         within = self.projected(x)
-        return cast("State", tree_map(lambda v, u: (v / u).round() * u, within, self.unit))
+        return cast("State", tree_map(lambda v, c: (v + c).sub_(c), within, self.anchor))
 
     def projected(self, x: State) -> State:
         return x if self.space is None else self.space.project(x)
 
 
-def _unit(leaf: Tensor) -> Tensor:
+def _anchor(leaf: Tensor) -> Tensor:
     bits = 48 if leaf.dtype == torch.float64 else 39
     largest = leaf.detach().double().abs().flatten(1).amax(1)
     unit = torch.ldexp(torch.ones_like(largest), torch.frexp(largest).exponent - bits)
-    return unit.reshape(-1, *(1,) * (leaf.ndim - 1))
+    return (1.5 * 2.0**52 * unit).reshape(-1, *(1,) * (leaf.ndim - 1))
 
 
 @dataclass(frozen=True)
@@ -151,11 +153,11 @@ class _Shares(NamedTuple):
 
     def half(self, weights: Sequence[Scalar], a: State) -> _Shares:
         """With those of a half increment, whose gradient is a."""
-        first, last = len(self.x0), len(weights) - len(self.values)
-        x0 = [add(b, scale(w, a)) for b, w in zip(self.x0, weights[:first], strict=True)]
-        ahead = add(self.ahead, scale(weights[last - 1], a))
-        values = [add(b, scale(w, a)) for b, w in zip(self.values, weights[last:], strict=True)]
-        return _Shares(self.z, x0, ahead, values)
+        shares = (*self.x0, self.ahead, *self.values)
+        first = len(self.x0)
+        own = (*weights[:first], *weights[len(weights) - len(shares) + first :])  # not of the noise
+        made = [weighted_sum((1.0, w), (b, a)) for b, w in zip(shares, own, strict=True)]
+        return _Shares(self.z, made[:first], made[first], made[first + 1 :])
 
 
 def _pull(

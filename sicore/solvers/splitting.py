@@ -74,6 +74,10 @@ class S4(Solver):
     which more steps do not remove (see ``sicore.solvers.langevin``); a ``scale_eps`` below 1 draws
     states towards the modes, as the authors do for molecules.
 
+    Each step adds the diffusion's noise in full, for the next ones to take off. Data on thin sets,
+    such as pictures, therefore want many steps (the paper takes 1000) where DDIM with η = 1, of the
+    same SDE, is content with few.
+
     Where g is infinite or the score is (β_t = 0, and γ_s = 0) it takes the posterior's step
     ``β_s E[x1|x_t] + γ_s z``, as DDPM does, which is what is left of the SDE there.
 

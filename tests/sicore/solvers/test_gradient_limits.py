@@ -13,7 +13,7 @@ from sicore.dynamics import DiagonalSDE, PathDynamics, constant, proportional
 from sicore.errors import ConversionError, InputError
 from sicore.interpolants import Linear
 from sicore.likelihood import ExactDivergence, HutchinsonDivergence, log_likelihood, normal_log_prob
-from sicore.predictions import VELOCITY, FunctionPrediction, NetworkPrediction
+from sicore.predictions import DATA, VELOCITY, FunctionPrediction, NetworkPrediction
 from sicore.solvers import (
     DDIM,
     RK4,
@@ -23,10 +23,11 @@ from sicore.solvers import (
     Midpoint,
     Milstein,
     ReversibleHeun,
+    Solver,
     UniformGrid,
     solve,
 )
-from sicore.states import Noise, scale
+from sicore.states import Noise, add, scale
 
 WAYS = pytest.mark.parametrize("way", ["checkpoint", "adjoint", "reversible"])
 ENDS = pytest.mark.parametrize("way", ["adjoint", "reversible"])
@@ -259,6 +260,34 @@ def test_parameters_that_changed_since_are_noticed(way):
         network.weight.mul_(2)
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         made.sum().backward()
+
+
+def test_checkpoints_restore_the_random_state():
+    def gradient(way):
+        torch.manual_seed(0)
+        x = Noise.of(0, 3).normal((4,), torch.float64).requires_grad_()
+        prediction = FunctionPrediction(lambda t, x: nn.functional.dropout(x), Linear(), VELOCITY)
+        made = solve(PathDynamics(prediction), x, torch.tensor(END), Heun(), gradient=way).x
+        return torch.autograd.grad(made.sum(), x)[0]
+
+    assert torch.equal(gradient("checkpoint"), gradient("direct"))
+
+
+def test_a_solver_that_prepares_nothing_has_the_adjoint():
+    class Bare(Solver):
+        order, evaluations = 1, 1
+
+        def step(self, dynamics, step, x, carry, noise):
+            return add(x, scale(step.s - step.t, dynamics.drift(step.t, x))), carry
+
+    def gradient(solver):
+        x = Noise.of(0, 3).normal((2,), torch.float64).requires_grad_()
+        prediction = FunctionPrediction(lambda t, x: x.sin(), Linear(), DATA)
+        times = torch.linspace(0.1, 0.7, 9, dtype=torch.float64)
+        made = solve(PathDynamics(prediction), x, times, solver, gradient="adjoint").x
+        return torch.autograd.grad(made.square().sum(), x)[0]
+
+    torch.testing.assert_close(gradient(Bare()), gradient(Euler()), rtol=1e-12, atol=1e-12)
 
 
 def test_dropout_has_no_way_back():
