@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
@@ -148,16 +148,19 @@ class NetworkPrediction:
 
 @dataclass(frozen=True)
 class FunctionPrediction:
-    """Any function ``(t, x) -> value`` of a known kind as a prediction; conditions are ignored."""
+    """Any function ``(t, x) -> value`` of a known kind as a prediction; conditions are ignored.
 
-    function: Callable[[Any, State], Value]
+    It gets times as a float64 tensor, ``()`` or ``(B,)``.
+    """
+
+    function: Callable[[Tensor, State], Value]
     interpolant: Interpolant
     kind: Kind
     calls: int = 1
 
     def __call__(self, t: Time, x: State, condition: Condition = None) -> Value:
         """Evaluate the function once."""
-        return self.function(t, x)
+        return self.function(torch.as_tensor(t, dtype=torch.float64), x)
 
 
 def network_times(t: Time, x: State) -> Tensor:
