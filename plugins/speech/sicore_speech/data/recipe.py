@@ -1,0 +1,123 @@
+"""The recipe: freely obtainable recordings of speech and of noise, and which split each is for.
+
+Speakers, languages and noises of the test split are in no other split. Everything comes from
+packages of Debian, and one of PyPI; ``packages.py`` pins them. Light to import: no torch.
+
+Whoever speaks in two packages (the English and the Spanish voice is one person) is one split.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+SPLITS = ("train", "validation", "test")
+
+VALIDATION_NOISES = (
+    "*/sand-city.ogg",
+    "*/wind_turbine.ogg",
+    "*/reno_project-system.g722",
+    "*/seagulls.wav",
+    "*/ambient/ship.ogg",
+    "*/loop_3d_printer.flac",
+)
+TEST_NOISES = (
+    "*/assets/water.wav",
+    "*/arcticwind.ogg",
+    "*/minepump03.ogg",
+    "*/city_abnd_ufoai_atm.ogg",
+    "*/helicopter_engine_start.wav",
+    "*/manolo_camp-morning_coffee.g722",
+    "*/tree-cutting.wav",
+)
+VOICES = ("*/player/*", "*/voices/*", "*/soldiers/*", "*/civilians/*", "*/tv_newswav*", "*laugh*")
+"""Files among the noises in which somebody speaks: left out."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """The recordings of one package.
+
+    Args:
+        name: what the prepared file is called.
+        package: a key of ``packages.PACKAGES``.
+        kind: ``speech``, ``noise``, or ``keys``: single key strokes, and voices for babble.
+        files: patterns of the files in the package; in one of its archives if ``archive`` is set.
+        split: for speech; noises are split file by file.
+        archive: the ending of zip files inside the package.
+        minutes: how much is taken at most, spread evenly over the files.
+        strict: drop recordings that are clipped, or whose background is above −25 dB.
+        leave_out: patterns of files that are not taken.
+    """
+
+    name: str
+    package: str
+    kind: str
+    files: tuple[str, ...]
+    split: str = ""
+    archive: str = ""
+    minutes: float = float("inf")
+    strict: bool = False
+    leave_out: tuple[str, ...] = ()
+
+    def takes(self, path: str) -> bool:
+        """Whether a file of the package belongs to the source."""
+        wanted = any(fnmatch(path, pattern) for pattern in self.files)
+        return wanted and not any(fnmatch(path, pattern) for pattern in self.leave_out)
+
+
+def split_of_noise(path: str) -> str:
+    """The split of a noise, by the name of its file."""
+    if any(fnmatch(path, pattern) for pattern in TEST_NOISES):
+        return "test"
+    validation = any(fnmatch(path, pattern) for pattern in VALIDATION_NOISES)
+    return "validation" if validation else "train"
+
+
+def _speech(name: str, package: str, files: str, split: str, **options: object) -> Source:
+    return Source(name, package, "speech", (files,), split, **options)  # type: ignore[arg-type]
+
+
+def _noise(name: str, package: str, *files: str, **options: object) -> Source:
+    return Source(name, package, "noise", files, leave_out=VOICES, **options)  # type: ignore[arg-type]
+
+
+SOURCES = (
+    _speech("english", "asterisk-core-sounds-en-g722", "*.g722", "train"),
+    _speech("spanish", "asterisk-core-sounds-es-g722", "*.g722", "train"),
+    _speech("festvox", "festvox-ru", "*/wav/*.wav", "train", minutes=60),
+    _speech("czech", "fillets-ng-data-cs", "*/cs/*.ogg", "train", minutes=60, strict=True),
+    _speech("dutch", "fillets-ng-data-nl", "*/nl/*.ogg", "train", minutes=20, strict=True),
+    _speech("words", "ktuberling-data", "*/sounds/*/*.*", "train", strict=True),
+    _speech("russian", "asterisk-core-sounds-ru-g722", "*.g722", "validation"),
+    _speech("french", "asterisk-core-sounds-fr-g722", "*.g722", "test"),
+    _speech("italian", "asterisk-core-sounds-it-g722", "*.g722", "test"),
+    _noise("battle", "ufoai-sound", "*.ogg", "*.wav", archive=".pk3"),
+    _noise(
+        "arena",
+        "openarena-data",
+        "*/world/*.wav",
+        "*/misc/*.wav",
+        "*/items/*.wav",
+        "*/weapons/*.wav",
+        "*/movers/*.wav",
+        archive=".pk3",
+    ),
+    _noise(
+        "rescue",
+        "searchandrescue-data",
+        "*/sounds/*.wav",
+        "*/music/in_flight01.wav",
+        "*/music/menus01.wav",
+        minutes=15,
+    ),
+    _noise("fantasy", "wesnoth-1.16-data", "*/sounds/*.wav", "*/sounds/*.ogg", minutes=20),
+    _noise("transport", "simutrans-pak64", "*.wav"),
+    _noise("samples", "sonic-pi-samples", "*.flac"),
+    _noise("waiting", "asterisk-moh-opsound-g722", "*.g722"),
+    _noise("fish", "fillets-ng-data", "*/music/*.ogg", "*/share/*.ogg", minutes=15),
+    _noise("motor", "xmoto-data", "*.ogg", minutes=10),
+    _noise("bath", "onsen", "*/assets/water.wav"),
+    Source("typing", "bucklespring-data", "keys", ("*.wav",), "test"),
+    Source("letters", "klettres-data", "babble", ("*.ogg",), "test", minutes=30),
+)
