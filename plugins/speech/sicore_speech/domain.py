@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from sicore.hub.domain import Domain
 from sicore.states import State, TensorSpace
 from sicore_speech.audio import read_audio, write_audio
 from sicore_speech.spectrogram import RATE, Spectrogram
+
+if TYPE_CHECKING:
+    from sicore.hub.model import Model
 
 
 class Speech(Domain):
@@ -34,6 +37,7 @@ class Speech(Domain):
     """
 
     name: ClassVar[str] = "speech"
+    standardised: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -92,3 +96,9 @@ class Speech(Domain):
             path = Path(folder) / f"{stem}-{number:04d}.wav"
             paths.append(write_audio(path, quiet.unsqueeze(0).numpy(), RATE))
         return paths
+
+    def evaluate(self, model: Model, *, n: int, seed: int = 0, **options: Any) -> dict[str, Any]:
+        """PESQ, ESTOI and SI-SDR of enhanced mixtures; see ``sicore_speech.metrics``."""
+        from sicore_speech.metrics import evaluate
+
+        return evaluate(model, n=n, seed=seed, **options)

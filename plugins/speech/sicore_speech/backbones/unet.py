@@ -140,7 +140,8 @@ class TimeEmbedding(nn.Module):
         rates = math.pi * 2.0 ** torch.arange(self.frequencies, device=t.device)
         angle = t.float().unsqueeze(-1) * rates
         waves = torch.cat((angle.sin(), angle.cos()), -1)
-        return F.silu(self.mlp(waves.to(self.mlp[0].weight.dtype)))
+        first = cast("nn.Linear", self.mlp[0])
+        return F.silu(self.mlp(waves.to(first.weight.dtype)))
 
 
 class Block(nn.Module):

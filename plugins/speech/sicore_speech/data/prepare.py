@@ -63,7 +63,7 @@ def _decode_g722(name: str, content: bytes) -> np.ndarray:
         import av
     except ImportError:
         raise InputError(f"{name}: G.722 needs PyAV; pip install 'sicore-speech[data]'") from None
-    with av.open(io.BytesIO(content), format="g722") as container:
+    with av.open(io.BytesIO(content), "r", format="g722") as container:
         frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
     return np.concatenate(frames).astype(np.float32) / 32768 if frames else np.zeros(0, np.float32)
 

@@ -1,0 +1,73 @@
+"""A model on recordings of any length: in overlapping chunks, in bounded memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from sicore.errors import InputError
+from sicore_speech.chunks import Chunks
+from sicore_speech.spectrogram import RATE, loudest
+
+if TYPE_CHECKING:
+    from sicore.hub.model import Model
+
+OVERLAP = RATE // 2
+
+
+def enhance(
+    model: Model,
+    waveform: Tensor,
+    *,
+    seed: int = 0,
+    overlap: int = OVERLAP,
+    batch_size: int = 8,
+    **options: Any,
+) -> Tensor:
+    """Clean one channel of a recording.
+
+    Each chunk is divided by its peak before and multiplied by it after, as in training, so that
+    loudness is kept. Sample k of a seed belongs to chunk k whatever the batch size.
+
+    Args:
+        model: a bridge from noisy to clean in the domain of speech.
+        waveform: float32 ``(n,)`` at 16 kHz.
+        seed: of the sampler.
+        overlap: samples that a chunk shares with the next one.
+        batch_size: chunks at once.
+        options: passed on to ``model.sample``: ``solver``, ``steps``, ``grid``, ``epsilon``.
+
+    Returns:
+        ``(n,)``, on the same device as the waveform.
+
+    Raises:
+        InputError: for another domain's model, a model that does not start from the recording, or
+            a waveform that is empty or not finite.
+    """
+    if model.domain.name != "speech" or model.coupling.observed is None:
+        raise InputError(
+            "enhance: needs a bridge of the domain 'speech', from noisy to clean recordings; "
+            f"this model is of the domain '{model.domain.name}'"
+        )
+    if waveform.ndim != 1 or not len(waveform) or not bool(waveform.isfinite().all()):
+        raise InputError(
+            f"waveform: expected one channel of finite samples, got shape {tuple(waveform.shape)}"
+        )
+    domain: Any = model.domain
+    chunks = Chunks(domain.samples, overlap)
+    clean = torch.zeros_like(waveform, dtype=torch.float32)
+    for first, last in chunks.batches(len(waveform), batch_size):
+        noisy = chunks.cut(waveform.float(), first, last)
+        peak = loudest(noisy)
+        drawn = model.sample(
+            last - first,
+            x0=domain.encode(noisy / peak),
+            seed=seed,
+            first_index=first,
+            batch_size=batch_size,
+            **options,
+        )
+        chunks.add(clean, domain.decode(drawn.x).to(clean) * peak, first)
+    return clean
