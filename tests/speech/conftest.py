@@ -11,6 +11,15 @@ from sicore_speech.data.recipe import SOURCES, TEST_NOISES, VALIDATION_NOISES
 from sicore_speech.domain import Speech
 from sicore_speech.spectrogram import RATE
 
+SMALL = [
+    "domain.frames=64",
+    "data.frames=64",
+    "network.channels=[8,8]",
+    "network.patch=[4,2]",
+    "network.recurrent=8",
+]
+"""Overrides that make the preset fit for tests."""
+
 
 def voice(seconds, pitch=120.0, seed=0):
     """Something like speech, float32: harmonics that come and go four times a second."""

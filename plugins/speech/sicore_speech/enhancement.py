@@ -9,12 +9,10 @@ from torch import Tensor
 
 from sicore.errors import InputError
 from sicore_speech.chunks import Chunks
-from sicore_speech.spectrogram import RATE, loudest
+from sicore_speech.spectrogram import loudest
 
 if TYPE_CHECKING:
     from sicore.hub.model import Model
-
-OVERLAP = RATE // 2
 
 
 def enhance(
@@ -22,7 +20,7 @@ def enhance(
     waveform: Tensor,
     *,
     seed: int = 0,
-    overlap: int = OVERLAP,
+    overlap: int | None = None,
     batch_size: int = 8,
     **options: Any,
 ) -> Tensor:
@@ -35,7 +33,7 @@ def enhance(
         model: a bridge from noisy to clean in the domain of speech.
         waveform: float32 ``(n,)`` at 16 kHz.
         seed: of the sampler.
-        overlap: samples that a chunk shares with the next one.
+        overlap: samples that a chunk shares with the next one; by default a quarter of it.
         batch_size: chunks at once.
         options: passed on to ``model.sample``: ``solver``, ``steps``, ``grid``, ``epsilon``.
 
@@ -56,7 +54,7 @@ def enhance(
             f"waveform: expected one channel of finite samples, got shape {tuple(waveform.shape)}"
         )
     domain: Any = model.domain
-    chunks = Chunks(domain.samples, overlap)
+    chunks = Chunks(domain.samples, domain.samples // 4 if overlap is None else overlap)
     clean = torch.zeros_like(waveform, dtype=torch.float32)
     for first, last in chunks.batches(len(waveform), batch_size):
         noisy = chunks.cut(waveform.float(), first, last)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from sicore.errors import InputError
@@ -66,5 +66,5 @@ def read_bank(path: Path) -> Bank:
         with safe_open(path, "numpy") as file:
             names = json.loads((file.metadata() or {})["names"])
             return Bank(file.get_tensor("samples"), file.get_tensor("ends"), tuple(names))
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise InputError(f"{path}: no prepared recordings ({error}); fetch them again") from None

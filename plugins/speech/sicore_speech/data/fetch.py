@@ -71,12 +71,10 @@ def obtain(package: Package, source: str, scratch: Path) -> Path:
 def _from_folder(package: Package, folder: Path) -> Path:
     if not folder.is_dir():
         raise InputError(f"source '{folder}' is not a folder: {WAYS}")
-    suffix = Path(package.file).suffix
-    found = sorted(p for p in folder.glob(f"{package.name}[_-]*{suffix}") if p.is_file())
-    exact = [p for p in found if p.name.startswith((f"{package.name}_", f"{package.name}-0."))]
-    if not exact:
+    path = next((p for p in sorted(folder.iterdir()) if package.is_file(p.name)), None)
+    if path is None:
         raise InputError(f"{folder}: has no {package.file}; it is at {package.url}")
-    return exact[0]
+    return path
 
 
 def _download(package: Package, scratch: Path) -> Path:

@@ -33,6 +33,11 @@ class Package:
         """The file's name at that address."""
         return self.url.rsplit("/", 1)[-1]
 
+    def is_file(self, name: str) -> bool:
+        """Whether a file of this name is some version of the package."""
+        separator = "_" if self.debian else "-"
+        return name.startswith(self.name + separator) and name.endswith(self.file[-4:])
+
 
 _FILES = (
     (
