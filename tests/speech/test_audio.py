@@ -48,3 +48,15 @@ def test_an_unknown_ending(tmp_path):
     with pytest.raises(InputError, match=r"ends in one of \.flac"):
         write_audio(tmp_path / "a.txt", np.zeros((1, 10), np.float32), 16_000)
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_format_cannot_hold(tmp_path):
+    with pytest.raises(InputError, match=r"7 channels at 96000 Hz.*choose \.wav or \.flac"):
+        write_audio(tmp_path / "a.mp3", np.zeros((7, 100), np.float32), 96_000)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_into(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_audio(tmp_path / "file" / "a.wav", np.zeros((1, 10), np.float32), 16_000)

@@ -12,8 +12,8 @@ import soxr
 from sicore.errors import InputError
 from sicore.files import write_atomically
 
-SUFFIXES = (".flac", ".mp3", ".ogg", ".opus", ".wav")
-"""The formats that are read; all but Opus are written too."""
+SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
+"""The formats that are written; every other one that libsndfile knows can be read too."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,16 @@ def write_audio(path: Path, samples: np.ndarray, rate: int) -> Path:
     """Write ``(channels, n)`` floats, whole or not at all; the name's ending is the format.
 
     Raises:
-        InputError: for an unknown ending, or a folder that cannot be written into.
+        InputError: for an unknown ending, a format that has no such rate or number of channels, or
+            a folder that cannot be written into.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(f"{path}: expected a name that ends in one of {', '.join(SUFFIXES)}")
-    write_atomically(path, lambda scratch: soundfile.write(scratch, samples.T, rate))
+    try:
+        write_atomically(path, lambda scratch: soundfile.write(scratch, samples.T, rate))
+    except RuntimeError as error:
+        raise InputError(
+            f"{path}: {len(samples)} channels at {rate} Hz cannot be written in this format "
+            f"({error}); choose .wav or .flac"
+        ) from None
     return path

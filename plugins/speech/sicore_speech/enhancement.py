@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from sicore.errors import InputError
+from sicore_speech.audio import Sound
 from sicore_speech.chunks import Chunks
-from sicore_speech.spectrogram import loudest
+from sicore_speech.spectrogram import RATE, loudest
 
 if TYPE_CHECKING:
     from sicore.hub.model import Model
@@ -69,3 +71,25 @@ def enhance(
         )
         chunks.add(clean, domain.decode(drawn.x).to(clean) * peak, first)
     return clean
+
+
+def enhance_sound(model: Model, sound: Sound, **options: Any) -> Sound:
+    """Clean every channel of a recording at any sample rate; rate and length stay the same.
+
+    What lies above 8 kHz, which the models do not know, is not in the result. A result that would
+    clip is scaled down as a whole.
+
+    Args:
+        model: a bridge from noisy to clean in the domain of speech.
+        sound: the recording.
+        options: of `enhance`.
+
+    Raises:
+        InputError: as `enhance` does.
+    """
+    narrow = torch.from_numpy(sound.resampled(RATE).samples)
+    clean = torch.stack([enhance(model, channel, **options) for channel in narrow])
+    wide = Sound(clean.numpy(), RATE).resampled(sound.rate).samples
+    n = sound.samples.shape[1]
+    samples = np.pad(wide[:, :n], ((0, 0), (0, max(0, n - wide.shape[1]))))
+    return Sound(samples / max(1.0, float(np.abs(samples).max(initial=0.0))), sound.rate)
