@@ -26,6 +26,12 @@ def sicore_register(registry: Registrar) -> None:
         summary="Speech with noise, music and babble, mixed as it is asked for",
     )
     registry.add(
+        "dataset",
+        "speech/folder",
+        "sicore_speech.data.folder:SpeechFolder",
+        summary="Your own recordings: data.folder=PATH with clean and noise, or clean and noisy",
+    )
+    registry.add(
         "backbone",
         "speech/unet",
         "sicore_speech.backbones.unet:DualPathUNet",
@@ -42,6 +48,12 @@ def sicore_register(registry: Registrar) -> None:
         "speech/enhance",
         "sicore_speech:presets/enhance.yaml",
         summary="Noisy recordings to clean ones by a Schrödinger bridge, 1.3 M parameters",
+    )
+    registry.add(
+        "preset",
+        "speech/folder",
+        "sicore_speech:presets/folder.yaml",
+        summary="The same, from your own folders of recordings",
     )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from sicore.errors import InputError
@@ -14,9 +13,10 @@ from sicore_speech.data import noises
 from sicore_speech.data.bank import Bank, read_bank
 from sicore_speech.data.fetch import fetch_recordings
 from sicore_speech.data.mixing import Mixer, generator, scaled
+from sicore_speech.data.pairs import Pair, paired_states
 from sicore_speech.data.places import cache_folder, find_recordings, prepared_file
 from sicore_speech.data.recipe import SOURCES, SPLITS, split_of_noise
-from sicore_speech.spectrogram import Spectrogram, loudest
+from sicore_speech.spectrogram import Spectrogram
 
 SIZES = {"train": 1_000_000, "validation": 200, "test": 40}
 TEST_SNR = (0.0, 5.0, 10.0, 15.0)
@@ -83,13 +83,10 @@ class Mixtures:
     def batch(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Clean states ``(B, 2, bins, frames)`` and ``{"x0": noisy states}``."""
         n = self.spectrogram.samples(self.frames)
-        pairs = [self.waveforms(int(k), n) for k in indices]
-        clean, noisy = (torch.from_numpy(np.stack(part)) for part in zip(*pairs, strict=True))
-        peak = loudest(noisy)
-        states = self.spectrogram.encode(torch.cat((clean / peak, noisy / peak)))
-        return states[: len(pairs)], {"x0": states[len(pairs) :]}
+        clean, noisy = paired_states([self.waveforms(int(k), n) for k in indices], self.spectrogram)
+        return clean, {"x0": noisy}
 
-    def waveforms(self, number: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    def waveforms(self, number: int, n: int) -> Pair:
         """The clean and the noisy recording of a mixture, float32 ``(n,)``, as they were mixed."""
         if self.split != "test":
             return self.mixer.draw(n, self.seed, number)
