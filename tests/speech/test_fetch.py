@@ -1,5 +1,6 @@
 import hashlib
 import io
+import sys
 import tarfile
 import zipfile
 
@@ -7,12 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from sicore.errors import InputError
+from sicore.errors import InputError, PluginError
 from sicore_speech.data import fetch
 from sicore_speech.data.bank import read_bank
 from sicore_speech.data.packages import PACKAGES, Package
 from sicore_speech.data.packed import debian_data, files_of
-from sicore_speech.data.prepare import prepare, thinned
+from sicore_speech.data.prepare import decode, prepare, thinned
 from sicore_speech.data.recipe import SOURCES, Source
 
 from .conftest import voice
@@ -93,6 +94,34 @@ def test_only_what_fits_is_prepared(tmp_path):
     assert bank.names == ("a.wav", "b.wav")
     assert abs(len(bank.clip(0)) - 16_000) < 2
     assert bank.samples.dtype == np.int16
+
+
+def test_nothing_that_fits(tmp_path):
+    package = debian(tmp_path / "toy_1_all.deb", {"a.wav": wav(np.zeros(16_000))})
+    with pytest.raises(InputError, match="holds no recording that fits the source 'toy'"):
+        prepare(package, SPEECH)
+
+
+def test_g722(monkeypatch):
+    av = pytest.importorskip("av")
+    file = io.BytesIO()
+    with av.open(file, "w", format="g722") as container:
+        stream = container.add_stream("g722", rate=16_000)
+        stream.layout = "mono"
+        samples = np.round(voice(1.0) / 2 * 32767).astype(np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.rate = 16_000
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            container.mux(packet)
+    wave = decode("a.g722", file.getvalue())
+    assert abs(len(wave) - 16_000) < 400
+    original = voice(1.0) / 2
+    lag = 22  # samples: the delay of the codec's filters
+    n = len(wave) - lag
+    assert np.corrcoef(wave[lag:], original[:n])[0, 1] > 0.95
+    monkeypatch.setitem(sys.modules, "av", None)
+    with pytest.raises(PluginError, match="needs PyAV"):
+        decode("a.g722", file.getvalue())
 
 
 def test_minutes_are_spread_over_the_files():

@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from sicore.errors import InputError
+from sicore.errors import InputError, PluginError
 from sicore_speech.data.bank import Bank
 from sicore_speech.data.levels import background, clipped, rms
 from sicore_speech.data.packed import files_of
@@ -28,6 +28,10 @@ def prepare(package: Path, source: Source) -> Bank:
 
     Copies of a file, and files that cannot be decoded, are left out. Where the source says how many
     minutes are wanted, files are dropped evenly.
+
+    Raises:
+        InputError: when nothing fits.
+        PluginError: when G.722 cannot be decoded on this machine.
     """
     clips: dict[bytes, tuple[str, np.ndarray]] = {}
     for name, content in files_of(package, source):
@@ -39,6 +43,8 @@ def prepare(package: Path, source: Source) -> Bank:
         if fits(wave, source):
             quantised = np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16)
             clips.setdefault(quantised.tobytes(), (name, quantised))
+    if not clips:
+        raise InputError(f"{package.name}: holds no recording that fits the source '{source.name}'")
     kept = thinned(list(clips.values()), source.minutes)
     return Bank.of([clip for _, clip in kept], [name for name, _ in kept])
 
@@ -48,6 +54,7 @@ def decode(name: str, content: bytes) -> np.ndarray:
 
     Raises:
         InputError: when it is no sound that can be decoded.
+        PluginError: when G.722 cannot be decoded on this machine.
     """
     if name.endswith(".g722"):
         return _decode_g722(name, content)
@@ -62,9 +69,12 @@ def _decode_g722(name: str, content: bytes) -> np.ndarray:
     try:
         import av
     except ImportError:
-        raise InputError(f"{name}: G.722 needs PyAV; pip install 'sicore-speech[data]'") from None
-    with av.open(io.BytesIO(content), "r", format="g722") as container:
-        frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+        raise PluginError(f"{name}: G.722 needs PyAV; pip install 'sicore-speech[data]'") from None
+    try:
+        with av.open(io.BytesIO(content), "r", format="g722") as container:
+            frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+    except av.FFmpegError as error:
+        raise InputError(f"{name}: cannot be read as sound ({error})") from None
     return np.concatenate(frames).astype(np.float32) / 32768 if frames else np.zeros(0, np.float32)
 
 

@@ -8,6 +8,7 @@ Whoever speaks in two packages (the English and the Spanish voice is one person)
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
@@ -41,9 +42,9 @@ class Source:
     Args:
         name: what the prepared file is called.
         package: a key of ``packages.PACKAGES``.
-        kind: ``speech``, ``noise``, or ``keys``: single key strokes, and voices for babble.
+        kind: ``speech``, ``noise``, ``keys`` (single key strokes) or ``babble`` (voices for it).
         files: patterns of the files in the package; in one of its archives if ``archive`` is set.
-        split: for speech; noises are split file by file.
+        split: of all but noises, which are split file by file.
         archive: the ending of zip files inside the package.
         minutes: how much is taken at most, spread evenly over the files.
         strict: drop recordings that are clipped, or whose background is above −25 dB.
@@ -56,7 +57,7 @@ class Source:
     files: tuple[str, ...]
     split: str = ""
     archive: str = ""
-    minutes: float = float("inf")
+    minutes: float = math.inf
     strict: bool = False
     leave_out: tuple[str, ...] = ()
 
@@ -74,13 +75,26 @@ def split_of_noise(path: str) -> str:
     return "validation" if validation else "train"
 
 
-def _speech(name: str, package: str, files: str, split: str, **options: object) -> Source:
-    return Source(name, package, "speech", (files,), split, **options)  # type: ignore[arg-type]
+def _speech(
+    name: str,
+    package: str,
+    files: str,
+    split: str,
+    *,
+    minutes: float = math.inf,
+    strict: bool = False,
+) -> Source:
+    return Source(name, package, "speech", (files,), split, minutes=minutes, strict=strict)
 
 
-def _noise(name: str, package: str, *files: str, **options: object) -> Source:
-    return Source(name, package, "noise", files, leave_out=VOICES, **options)  # type: ignore[arg-type]
+def _noise(
+    name: str, package: str, *files: str, archive: str = "", minutes: float = math.inf
+) -> Source:
+    return Source(name, package, "noise", files, archive=archive, minutes=minutes, leave_out=VOICES)
 
+
+ARENA = tuple(f"*/{part}/*.wav" for part in ("world", "misc", "items", "weapons", "movers"))
+RESCUE = ("*/sounds/*.wav", "*/music/in_flight01.wav", "*/music/menus01.wav")
 
 SOURCES = (
     _speech("english", "asterisk-core-sounds-en-g722", "*.g722", "train"),
@@ -93,24 +107,8 @@ SOURCES = (
     _speech("french", "asterisk-core-sounds-fr-g722", "*.g722", "test"),
     _speech("italian", "asterisk-core-sounds-it-g722", "*.g722", "test"),
     _noise("battle", "ufoai-sound", "*.ogg", "*.wav", archive=".pk3"),
-    _noise(
-        "arena",
-        "openarena-data",
-        "*/world/*.wav",
-        "*/misc/*.wav",
-        "*/items/*.wav",
-        "*/weapons/*.wav",
-        "*/movers/*.wav",
-        archive=".pk3",
-    ),
-    _noise(
-        "rescue",
-        "searchandrescue-data",
-        "*/sounds/*.wav",
-        "*/music/in_flight01.wav",
-        "*/music/menus01.wav",
-        minutes=15,
-    ),
+    _noise("arena", "openarena-data", *ARENA, archive=".pk3"),
+    _noise("rescue", "searchandrescue-data", *RESCUE, minutes=15),
     _noise("fantasy", "wesnoth-1.16-data", "*/sounds/*.wav", "*/sounds/*.ogg", minutes=20),
     _noise("transport", "simutrans-pak64", "*.wav"),
     _noise("samples", "sonic-pi-samples", "*.flac"),
