@@ -89,3 +89,17 @@ def test_banks(tmp_path):
     assert [len(bank.clip(n)) for n in range(3)] == [3, 5, 2]
     assert bank.only([2, 0]).names == ("c", "a")
     assert np.array_equal(bank.only([2, 0]).samples, [0, 1, 0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("rescue", "./usr/share/games/searchandrescue/sounds/hh60/engine_start.wav"),  # a variant
+        ("fish", "./usr/share/games/fillets-ng/sound/elk/en/deu-l-los0.ogg"),  # a voice
+        ("fish", "./usr/share/games/fillets-ng/sound/music/en/ves-hs-papa.ogg"),
+        ("fantasy", "./usr/share/games/wesnoth/1.16/data/core/sounds/human-hit-1.ogg"),
+    ],
+)
+def test_what_is_left_out(name, path):
+    source = next(s for s in SOURCES if s.name == name)
+    assert not source.takes(path)
