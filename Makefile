@@ -8,7 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 STAMP := $(VENV)/.installed
-PROJECTS := pyproject.toml plugins/images/pyproject.toml plugins/speech/pyproject.toml apps/pyproject.toml
+PEERS := benchmarks/.peers
+PROJECTS := pyproject.toml plugins/images/pyproject.toml plugins/speech/pyproject.toml \
+	apps/pyproject.toml
 
 # One thread per process: small tensors run faster, and results do not depend on the machine.
 export OMP_NUM_THREADS ?= 1
@@ -58,10 +60,18 @@ docs: $(STAMP) ## build the documentation into docs/_build/html (offline)
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo 'open docs/_build/html/index.html'
 
-bench: $(STAMP) ## measure, and write benchmarks/results/*.json
+bench: $(STAMP) $(PEERS)/.installed ## measure, and write benchmarks/results/*.json
 	@set -e; for script in benchmarks/[!_]*.py; do \
 		if [ -e "$$script" ]; then echo "$$script"; $(BIN)/python "$$script"; fi; \
 	done
+
+# The libraries that the benchmarks stand beside, apart from ours. One that fails is left out there.
+$(PEERS)/.installed: benchmarks/peers.txt | $(STAMP)
+	@mkdir -p $(PEERS)
+	@grep -v '^ *#' $< | while read -r peer; do [ -z "$$peer" ] || \
+		$(PIP) install --quiet --no-deps --upgrade --target $(PEERS) "$$peer" || \
+		echo "benchmarks: $$peer cannot be installed, and is left out"; done
+	@touch $@
 
 clean: ## remove what the commands wrote (.venv stays: delete it by hand)
 	rm -rf demo docs/_build build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,9 +17,10 @@ from __future__ import annotations
 import functools
 import math
 import statistics
+import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
@@ -45,8 +46,9 @@ BUDGETS = (5, 10, 20, 50, 100)
 REPEATS = 2  # of the SDE solvers
 LADDER = range(-1, 22)  # k of the tolerances 10^(−k/2)
 
-KEPT = 4  # ways of sicore at each budget that are run on all points
-SCREENING = {"ode": 400, "sde": 1000}  # points of the run that chooses them
+KEPT = 3  # ways of sicore at each budget that are run on all points
+SCREENING = {"ring": 400, "corr64": 150}  # points of the run that chooses them; SDEs: 1000
+SCREENED = BUDGETS[:-1]  # and its budgets
 TUNING, TUNED_UP_TO = 300, 20  # points, and the largest budget, of grids made for a problem
 
 # Solvers and grids beyond the defaults of the registered names.
@@ -57,7 +59,7 @@ EXTRA: dict[str, list[dict[str, Any]]] = {
         {"name": "multistep", "held": "noise", "clock": "log-snr", "nodes": 3, "corrected": True},
         {"name": "multistep", "held": "residual", "clock": "angle", "nodes": 3},
     ],
-    "grid": [{"name": "noise-level", "sigma_min": 0.02}],
+    "grid": [{"name": "noise-level", "sigma_min": 0.02}, {"name": "ratio", "scale": 2.0}],
 }
 ON_LINEAR = ("uniform", "angle", "cosine")  # grids that are tried on the linear path too
 
@@ -130,6 +132,7 @@ def scores_at(
     seed: int = 0,
     per_step: int = 1,
     least: int = 1,
+    budgets: Sequence[int] = BUDGETS,
 ) -> dict[int, Score]:
     """The error at each budget, by a method with a number of steps."""
     cost, found = Cost(run, field, x), {}
@@ -142,7 +145,7 @@ def scores_at(
         cost.known[steps] = own.calls
         return Score(error(ends), own.calls)
 
-    for budget in BUDGETS:
+    for budget in budgets:
         steps = cost.fitting(budget, per_step, least)
         while steps is not None and score(steps).nfe > budget:
             steps = cost.fitting(budget, per_step, least)
@@ -152,12 +155,17 @@ def scores_at(
 
 
 def ladder(
-    run: Runner, field: Field, x: Tensor, error: Callable[[Tensor], float], seed: int = 0
+    run: Runner,
+    field: Field,
+    x: Tensor,
+    error: Callable[[Tensor], float],
+    seed: int = 0,
+    budgets: Sequence[int] = BUDGETS,
 ) -> dict[int, Score]:
     """The best of the tolerances within each budget, by an adaptive method."""
     tried = []
     for k in LADDER:
-        own = field.fresh(limit=BUDGETS[-1])
+        own = field.fresh(limit=budgets[-1])
         try:
             with quiet(seed):
                 ends = run(own, x, k)
@@ -165,7 +173,7 @@ def ladder(
             break
         tried.append(Score(error(ends), own.calls))
     found = {}
-    for budget in BUDGETS:
+    for budget in budgets:
         within = [score for score in tried if score.nfe <= budget]
         if within:
             found[budget] = min(within, key=lambda score: score.error)
@@ -366,12 +374,14 @@ def extra_grids(cell: Cell, way: Way, nfe: int) -> dict[str, Any]:
 
 def screened(cell: Cell, kind: str, found: list[Way]) -> tuple[Table, dict[str, str]]:
     """Rough scores of all ways, on few points."""
-    few = Cell(cell.law_name, cell.path_name, min(SCREENING[kind], cell.count), cell.field)
+    points = 1000 if kind == "sde" else SCREENING[cell.law_name]
+    few = Cell(cell.law_name, cell.path_name, min(points, cell.count), cell.field)
     table: Table = {}
     reasons: dict[str, str] = {}
     for way in found:
         try:
-            table[way.name] = averaged(way.measure, few, kind, 1)
+            measure = functools.partial(way.measure, budgets=SCREENED)
+            table[way.name] = averaged(measure, few, kind, 1)
         except Exception as problem:
             reasons[way.name] = reason(problem)
     return table, reasons
@@ -392,7 +402,7 @@ def sicore_tables(
     found = {way.name: way for way in ways(cell, kind, solvers, grids)}
     rough, failed = screened(cell, kind, list(found.values()))
     reasons |= unbuilt | failed
-    chosen = {name for budget in BUDGETS for name in leaders(rough, budget, KEPT)}
+    chosen = {name for budget in SCREENED for name in leaders(rough, budget, KEPT)}
     table = {name: averaged(found[name].measure, cell, kind, repeats) for name in sorted(chosen)}
     tuned: Table = {}
     for budget in BUDGETS if kind == "ode" else ():
@@ -519,7 +529,9 @@ def main() -> None:
     for kind, cells in (("ode", ODE_CELLS), ("sde", SDE_CELLS)):
         for law_name, path_name in cells:
             cell = Cell.of(law_name, path_name, options.quick)
-            figures[f"{kind.upper()}, {cell.name}"] = measured(cell, kind, repeats)
+            title = f"{kind.upper()}, {cell.name}"
+            print(f"{title} …", file=sys.stderr, flush=True)
+            figures[title] = measured(cell, kind, repeats)
     record("frontier", options, figures)
 
 

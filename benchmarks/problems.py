@@ -99,18 +99,25 @@ class Law:
         n, (k, d) = len(x), self.means.shape
         wide = (lambda c: c) if alpha.ndim == 0 else (lambda c: c.reshape(-1, 1, 1))
         spread = wide(alpha) ** 2 * self.values + wide(variance)
-        y = (x @ self._basis).reshape(n, k, d) - wide(alpha) * self._places
-        e = y / spread
-        logits = (y * e).sum(-1).mul_(-0.5) - 0.5 * spread.log().sum(-1) + self.weights.log()
-        share = logits.softmax(-1)
-        e = e * share.unsqueeze(-1)
+        y = self._centred(alpha, x).reshape(n, k, d)
+        squares = (y * y / spread).sum(-1)
+        share = (self.weights.log() - 0.5 * (squares + spread.log().sum(-1))).softmax(-1)
         centre = share @ self.means
         made = []
         for a, b in rows:
-            inner = e * (wide(a) * wide(alpha) * self.values - wide(b))
-            shift = inner.reshape(n, k * d) @ self._transposed
-            made.append(shift + _column(a) * centre)
+            inner = y * ((wide(a) * wide(alpha) * self.values - wide(b)) / spread)
+            inner *= share.unsqueeze(-1)
+            made.append(_column(a) * centre + inner.reshape(n, k * d) @ self._transposed)
         return made
+
+    def _centred(self, alpha: Tensor, x: Tensor) -> Tensor:
+        """``x − α m`` in the eigenvectors of each component, ``(B, K d)``."""
+        import torch
+
+        places = self._places.flatten()
+        if alpha.ndim == 0:
+            return torch.addmm(-alpha * places, x, self._basis)
+        return x @ self._basis - _column(alpha) * places
 
     @cached_property
     def _isotropic(self) -> Tensor | None:
@@ -369,18 +376,20 @@ class Cell:
     def ends(self) -> Tensor:
         """Where the exact flow takes the starts; kept in a file."""
         import torch
+        from safetensors.torch import load_file, save_file
 
         parts = (self.starts, *vars(self.field.law).values())
         tensors = [part for part in parts if isinstance(part, torch.Tensor)]
         content = b"".join(t.contiguous().numpy().tobytes() for t in tensors)
         key = hashlib.blake2b(content + f"{self.path_name} {TIGHT}".encode(), digest_size=8)
-        file = CACHE / f"{self.law_name}-{self.path_name}-{key.hexdigest()}.pt"
+        file = CACHE / f"{self.law_name}-{self.path_name}-{key.hexdigest()}.safetensors"
         if not file.exists():
             CACHE.mkdir(exist_ok=True)
             partial = file.with_suffix(".partial")
-            torch.save(travelled(self.field.fresh(), self.starts, 0.0, 1.0, TIGHT), partial)
+            ends = travelled(self.field.fresh(), self.starts, 0.0, 1.0, TIGHT)
+            save_file({"ends": ends}, partial)
             partial.replace(file)
-        return torch.load(file)
+        return load_file(file)["ends"]
 
     def error(self, x: Tensor) -> float:
         """Sliced W2 to the exact ends; infinite if a value is not finite."""

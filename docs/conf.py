@@ -22,12 +22,14 @@ extensions = [
     "sphinx.ext.viewcode",
     "cli_reference",
     "feature_table",
+    "frontier_figure",
     "gallery",
     "gap_figure",
     "mathml",
     "measurements",
     "plugin_example",
     "registry_tables",
+    "solver_table",
 ]
 exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]

@@ -259,7 +259,8 @@ class DiagonalSDE(Dynamics):
     Args:
         f: the drift, ``(t, x) -> State``.
         g: the diffusion, ``(t, x) -> State``, number by number.
-        slope: ``∂g_i/∂x_i``, ``(t, x) -> State``; by automatic differentiation if it is None.
+        slope: ``∂g_i/∂x_i``, ``(t, x) -> State``; by automatic differentiation (forward mode)
+            if it is None.
 
     Raises:
         InputError: from ``diffusion(t)``, which is what a solver for additive noise asks for.
@@ -302,11 +303,11 @@ class DiagonalSDE(Dynamics):
         return self.g(t, x)
 
     def diffusion_slope(self, t: Time, x: State) -> tuple[State, State]:
-        """``g`` and its derivative: g_i depends on x_i alone, so that one gradient has them all."""
+        """``g`` and its derivatives, all by one direction: g_i depends on x_i alone."""
         if self.slope is not None:
             return self.g(t, x), self.slope(t, x)
-        values, pullback, *_ = torch.func.vjp(lambda y: self.g(t, y), x)
-        (slopes,) = pullback(tree_map(torch.ones_like, values))
+        ones = tree_map(torch.ones_like, x)
+        values, slopes, *_ = torch.func.jvp(lambda y: self.g(t, y), (x,), (ones,))
         return values, slopes
 
 

@@ -31,7 +31,7 @@ PROJECTS = (
 )
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 FEATURES = yaml.safe_load((ROOT / "docs/features.yaml").read_text(encoding="utf-8"))
-SKIPPED = {".git", ".venv", "_build", "build", "dist", "demo", "node_modules"}
+SKIPPED = {".git", ".venv", ".peers", "_build", "build", "dist", "demo", "node_modules"}
 
 
 def text(path: str) -> str:

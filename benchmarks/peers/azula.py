@@ -1,10 +1,10 @@
 """azula: samplers over a noise schedule, which is theirs to choose.
 
 Its denoisers do not depend on the schedule, so that the same one may be sampled with another: the
-clocks below are the path's own, its rectified, cosine and decay schedules between the same noise
-levels, Karras's, and the uniform log-SNR. Samplers that divide by the signal or the noise cannot start
-where there is no signal, or end where there is no noise; they keep a thousandth of it, as azula's
-own schedules do.
+clocks below are the path's own, azula's rectified, cosine and decay schedules between the same
+noise levels, Karras's, and the uniform log-SNR. Samplers that divide by the signal or the noise
+cannot start where there is no signal, or end where there is no noise; they keep a thousandth of
+it, as azula's own schedules do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from azula import denoise, noise, sample
 
-from peers.base import ANY, DIFFUSION, Method, Run
+from peers.base import ANY, DIFFUSION, VE, Method, Run
 
 if TYPE_CHECKING:
     from problems import Field
@@ -90,7 +90,7 @@ CLOCKS: dict[str, tuple[Scales, frozenset[str]]] = {
     "rectified clock": (_rectified, DIFFUSION),
     "cosine clock": (_cosine, ANY),
     "decay clock": (_decay, ANY),
-    "Karras clock": (_karras(0.002), DIFFUSION),
+    "Karras clock": (_karras(0.002), frozenset((VE,))),
     "Karras clock, from σ = 0.02": (_karras(0.02), DIFFUSION),
     "log-SNR clock, from σ = 0.02": (_log_snr(0.02), DIFFUSION),
 }

@@ -40,7 +40,7 @@ def _vp(field: Field, n: int) -> Tensor:
 
 
 GRIDS: dict[str, tuple[Grid, frozenset[str]]] = {
-    "Karras": (_karras(0.002), DIFFUSION),
+    "Karras": (_karras(0.002), frozenset((VE,))),
     "Karras, from σ = 0.02": (_karras(0.02), DIFFUSION),
     "log-SNR, from σ = 0.02": (_exponential(0.02), DIFFUSION),
     "uniform": (_vp, frozenset((VP,))),
@@ -72,8 +72,6 @@ def methods() -> list[Method]:
     for kind, table in (("ode", ODE), ("sde", SDE)):
         for name, (sampler, extra) in table.items():
             for grid, (levels, paths) in GRIDS.items():
-                if kind == "sde" and grid == "Karras, from σ = 0.02":
-                    continue
                 run = _sampled(functools.partial(sampler, **extra), levels)
                 title = f"{name} ({grid})"
                 made.append(Method(title, "k-diffusion", run, kind, paths, least=2))

@@ -12,6 +12,7 @@ from sicore.errors import InputError
 from sicore.files import check_output
 
 if TYPE_CHECKING:
+    from sicore.config import Component
     from sicore.hub import Domain
 
 
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
     "-n", "number", type=click.IntRange(1), default=64, show_default=True, help="How many."
 )
 @click.option("--solver", help="A solver's name; the model's own by default.")
-@click.option("--grid", help="A time grid's name; the model's own by default.")
+@click.option("--grid", help="A time grid's name, or 'tuned'; the model's own by default.")
 @click.option("--steps", type=click.IntRange(1), help="Solver steps; the model's own by default.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, min_open=True),
+    help="Of a solver that chooses its own steps, relative and absolute; dopri5 if none is named.",
+)
 @click.option("--class", "class_", metavar="NAME", help="A class, by name or number.")
 @click.option("--guidance", type=float, help="Strength of classifier-free guidance; 1 is none.")
 @click.option(
@@ -65,6 +71,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Processes that share the work, with OMP_NUM_THREADS threads each.",
 )
+@click.option(
+    "--compile",
+    "compile_",
+    is_flag=True,
+    help="Make one program of network and solver first: for many batches.",
+)
 @seed_option
 @device_option
 @output_option
@@ -74,6 +86,7 @@ def command(
     solver: str | None,
     grid: str | None,
     steps: int | None,
+    tolerance: float | None,
     class_: str | None,
     guidance: float | None,
     epsilon: float | None,
@@ -82,6 +95,7 @@ def command(
     teleport: float | None,
     batch_size: int,
     processes: int,
+    compile_: bool,
     seed: int,
     device: str | None,
     folder: Path,
@@ -107,7 +121,7 @@ def command(
             batch_size=batch_size,
             advance=bar.advance,
             seed=seed,
-            solver=solver,
+            solver=_solver(solver, tolerance),
             steps=steps,
             grid=grid,
             guidance=guidance,
@@ -115,6 +129,7 @@ def command(
             as_interpolant=as_interpolant,
             x0=None if x0 is None else read_states(x0),
             teleport=teleport,
+            compile=compile_,
             condition=_condition(loaded.domain, class_),
         )
     if wrong := trouble(samples.status):
@@ -122,6 +137,16 @@ def command(
     samples.save(folder, overwrite=overwrite, manifest={"model": model})
     most = "each" if samples.calls is None else "at most"
     click.echo(f"{number} samples, {samples.nfe} network calls {most}: {folder}")
+
+
+def _solver(name: str | None, tolerance: float | None) -> str | Component | None:
+    """The solver with its tolerance, if one is given."""
+    if tolerance is None:
+        return name
+    from sicore.config import Component
+
+    entry = {"name": name or "dopri5", "rtol": tolerance, "atol": tolerance}
+    return Component.parse("solver", entry)
 
 
 def _condition(domain: Domain, class_: str | None) -> dict[str, str] | None:

@@ -195,13 +195,16 @@ def _work(chunk: Chunk) -> tuple[bytes, dict[str, Any]]:
     except SicoreError as error:  # some errors cannot travel between processes; a line can
         raise InputError(str(error)) from None
     tensors = {f"x{name}": leaf.contiguous() for name, leaf in leaves(part.x).items()}
-    rest = {"nfe": part.nfe, "seed": part.seed, "settings": part.settings, "calls": part.calls}
-    return safetensors.torch.save({**tensors, "status": part.status}), rest
+    tensors["status"] = part.status
+    if part.calls is not None:
+        tensors["calls"] = part.calls
+    rest = {"nfe": part.nfe, "seed": part.seed, "settings": part.settings}
+    return safetensors.torch.save(tensors), rest
 
 
 def _unpacked(packed: bytes, rest: Mapping[str, Any], model: Model) -> Samples:
     tensors: dict[str, Tensor] = safetensors.torch.load(packed)
-    status = tensors.pop("status")
+    status, calls = tensors.pop("status"), tensors.pop("calls", None)
     named = {name[1:]: leaf for name, leaf in tensors.items()}
     x: State = named[""] if set(named) == {""} else named
-    return Samples(x=x, status=status, domain=model.domain, **rest)
+    return Samples(x=x, status=status, domain=model.domain, calls=calls, **rest)

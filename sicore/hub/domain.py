@@ -52,6 +52,8 @@ class Domain:
     name: ClassVar[str]
     space: StateSpace
     conditions: Mapping[str, Categorical] = {}
+    suffixes: ClassVar[frozenset[str]] = frozenset()
+    """The endings of the files that ``read`` understands, in lower case, such as ``.png``."""
 
     def encode(self, items: Any) -> State:
         """Raw items to states: standardised, mean 0 and variance 1 over the data."""
@@ -61,8 +63,13 @@ class Domain:
         """States to the user's objects; the inverse of ``encode`` up to rounding."""
         return x
 
-    def read(self, path: Path) -> Any:
-        """One item of a user's file, with a batch axis of 1."""
+    def read(self, path: Path, *, resize: bool = False) -> Any:
+        """One item of a user's file, with a batch axis of 1.
+
+        Args:
+            path: the file.
+            resize: fit an item of another size, if the domain can.
+        """
         raise InputError(f"{path}: the domain '{self.name}' reads no files")
 
     def save(self, decoded: Any, folder: Path, *, stem: str = "sample") -> Sequence[Path]:

@@ -118,6 +118,7 @@ class Model:
         first_index: int = 0,
         batch_size: int = 64,
         callbacks: Sequence[Callback] = (),
+        compile: bool = False,
         progress: bool = False,
     ) -> Samples:
         """Draw samples; what is None comes from the model's ``sampling`` configuration.
@@ -143,16 +144,19 @@ class Model:
             first_index: the number of the first sample.
             batch_size: how many are in the network's batch at once; the cuts are at its multiples.
             callbacks: see ``sicore.solvers.solve``.
+            compile: make one program of network and solver, for many batches of one size; the
+                first batch then takes a minute longer.
             progress: show a bar.
 
         Raises:
             InputError, UnknownName: for settings that do not fit.
         """
-        coded = self._condition(condition, n)
-        prediction, defaults, moved = self._on(as_interpolant, self._guided(guidance, coded))
+        coded = self.coded(condition, n)
+        prediction, defaults, moved = self._on(as_interpolant, self.guided(guidance, coded))
         path, jump = prediction.interpolant, self._teleport(teleport)
         grid = self._tuned(grid, defaults, solver)
         plan = make_plan(defaults, path, solver, steps, grid, epsilon, jump)
+        plan = replace(plan, compile=compile)
         if plan.epsilon is not None:
             self._check_score("an SDE")
         source = self._source(x0, n)
@@ -211,8 +215,8 @@ class Model:
         self._check_measurement(y, operator)
         self._check_score("restore")
         n = len(y) * samples
-        coded = self._condition(condition, n)
-        plain, defaults, moved = self._on(as_interpolant, self._guided(guidance, coded))
+        coded = self.coded(condition, n)
+        plain, defaults, moved = self._on(as_interpolant, self.guided(guidance, coded))
         chosen, name = built("method", method)
         grid = self._tuned(grid, defaults, solver)
         plan = make_plan(defaults, plain.interpolant, solver, steps, grid, epsilon)
@@ -270,7 +274,8 @@ class Model:
             folder = self.save_pretrained(Path(scratch) / "model")
             return str(api.upload_folder(repo_id=repository, folder_path=folder))
 
-    def _guided(self, guidance: float | None, coded: Condition) -> Prediction:
+    def guided(self, guidance: float | None, coded: Condition) -> Prediction:
+        """Its prediction with classifier-free guidance, for conditions in codes."""
         scale = self.config.sampling.guidance if guidance is None else guidance
         if scale == 1.0:
             return self.prediction
@@ -357,8 +362,8 @@ class Model:
     def _like(self) -> Tensor:
         return next(self.network.parameters())
 
-    def _condition(self, condition: ConditionLike, n: int) -> dict[str, Tensor] | None:
-        """Names and numbers as codes ``(n,)`` on the model's device."""
+    def coded(self, condition: ConditionLike, n: int) -> dict[str, Tensor] | None:
+        """A condition's names and numbers as codes ``(n,)`` on the model's device."""
         coded = {}
         for name, value in (condition or {}).items():
             if name not in self.domain.conditions:
@@ -392,7 +397,7 @@ class Model:
         self, condition: ConditionLike, guidance: float | None, plan: Plan
     ) -> dict[str, Any]:
         scale = self.config.sampling.guidance if guidance is None else guidance
-        return {"condition": _plain(condition), "guidance": scale, **plan.settings}
+        return {"condition": plain_condition(condition), "guidance": scale, **plan.settings}
 
     def _samples(self, results: list[Solution], seed: int, settings: dict[str, Any]) -> Samples:
         x = concatenate([result.x for result in results])
@@ -415,7 +420,8 @@ def _cuts(first: int, n: int, batch: int, plan: Plan) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def _plain(condition: ConditionLike) -> dict[str, Any] | None:
+def plain_condition(condition: ConditionLike) -> dict[str, Any] | None:
+    """A condition as plain values, for a manifest."""
     if not condition:
         return None
     return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in condition.items()}

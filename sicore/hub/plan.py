@@ -32,6 +32,7 @@ class Plan:
         epsilon: ε(t); None for the ODE.
         settings: how it was asked for, as plain values for a manifest.
         teleport: makes the states of the first time; None for the path's prior.
+        compile: whether steps are compiled, see ``solve``.
     """
 
     solver: Solver
@@ -39,6 +40,7 @@ class Plan:
     epsilon: Epsilon | None
     settings: dict[str, Any]
     teleport: Teleport | None = None
+    compile: bool = False
 
     def run(
         self,
@@ -88,7 +90,10 @@ class Plan:
         times = self.times if lands else self.times[:-1]
         if len(times) > 1:
             sde = PathDynamics(prediction, self.epsilon, condition, x0=observed)
-            most = solve(sde, x, times, self.solver, noise, callbacks, space, total, width=width)
+            most = solve(
+                sde, x, times, self.solver, noise, callbacks, space, total,
+                compile=self.compile, width=width,
+            )  # fmt: skip
             x, nfe, calls, status = most.x, most.nfe, most.calls, most.status
         if not lands:
             final: Solver = DDIM() if _gives_data(flow, self.times[-2]) else Euler()
@@ -215,4 +220,4 @@ def built(group: str, given: Any) -> tuple[Any, Any]:
         given = Component.parse(group, given)
     if isinstance(given, Component):
         return given.build(), given.plain()
-    return given, type(given).__name__
+    return given, getattr(given, "name", type(given).__name__)

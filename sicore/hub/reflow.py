@@ -140,7 +140,7 @@ def _manifest(
     """What decides the pairs, and what their dataset must know."""
     defaults = model.config.sampling
     solver, solver_name = built("solver", options["solver"] or defaults.solver)
-    if solver.stochastic:
+    if solver.stochastic or solver.draws:
         raise InputError(
             f"reflow: the solver '{_name(solver_name)}' adds noise, so that a sample is no "
             f"function of its source; choose an ODE solver, such as heun"

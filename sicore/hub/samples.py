@@ -83,12 +83,14 @@ class Samples:
             made["calls"] = self.calls.tolist()
         entries = {**manifest, **made, "versions": versions()}
         with output_folder(Path(folder), overwrite, entries) as staging:
-            self.domain.save(self.decoded, staging)
-            values = (
-                list(self.decoded.values()) if isinstance(self.decoded, dict) else [self.decoded]
-            )
-            plain = all(isinstance(value, Tensor) for value in values)
-            Domain.save(self.domain, self.decoded if plain else self.x, staging)
+            self.write(staging)
+
+    def write(self, folder: Path) -> None:
+        """The user's files and ``samples.safetensors``, as in ``save``, without a manifest."""
+        self.domain.save(self.decoded, folder)
+        values = list(self.decoded.values()) if isinstance(self.decoded, dict) else [self.decoded]
+        plain = all(isinstance(value, Tensor) for value in values)
+        Domain.save(self.domain, self.decoded if plain else self.x, folder)
 
     def _tensor(self) -> Tensor:
         if not isinstance(self.decoded, Tensor):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -61,6 +61,7 @@ class TunedGrids:
 
     grids: tuple[Tuned, ...] = ()
     solver: Any = None
+    name: ClassVar[str] = "tuned"
 
     def times(
         self, steps: int, interpolant: Interpolant, start: float = 0.0, end: float = 1.0
@@ -128,7 +129,8 @@ def steps_for(solver: Solver, nfe: int) -> int:
     """
     if solver.adaptive:
         raise InputError("tune-grid: this solver chooses its steps itself")
-    whole = nfe // solver.evaluations if solver.lands else 1 + (nfe - 1) // solver.evaluations
+    calls = nfe - solver.startup
+    whole = calls // solver.evaluations if solver.lands else 1 + (calls - 1) // solver.evaluations
     if whole < 2:
         raise InputError(f"tune-grid: {nfe} network calls are less than two steps of this solver")
     return whole

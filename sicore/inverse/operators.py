@@ -150,6 +150,41 @@ class Downsample(Operator):
 
 
 @dataclass(frozen=True, eq=False)
+class Greyscale(Operator):
+    """The mean over the channels, axis 1: what is left of a picture without its colours.
+
+    ``A Aᵀ = I / channels``. Restoring from it colours a picture.
+
+    Args:
+        channels: how many the state has.
+
+    Source: Song et al., "Score-based generative modeling through SDEs", 2021, appendix I.3, whose
+    orthonormal decoupling of the channels is a change of coordinates for the same measurement.
+    """
+
+    channels: int = 3
+
+    def __post_init__(self) -> None:
+        if self.channels < 1:
+            raise InputError(f"greyscale: expected channels >= 1, got {self.channels}")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """``(B, channels, ...) -> (B, 1, ...)``."""
+        if x.ndim < 2 or x.shape[1] != self.channels:
+            got = tuple(x.shape)
+            raise InputError(f"greyscale: expected {self.channels} channels in axis 1, got {got}")
+        return x.mean(1, keepdim=True)
+
+    def adjoint(self, y: Tensor) -> Tensor:
+        """The value in every channel, over their number."""
+        return y.expand(-1, self.channels, *y.shape[2:]) / self.channels
+
+    def solve(self, y: Tensor, signal: Tensor | float, noise: Tensor | float) -> Tensor:
+        """``y / (signal/channels + noise)``."""
+        return y / (signal / self.channels + noise)
+
+
+@dataclass(frozen=True, eq=False)
 class Blur(Operator):
     """Gaussian blur over the last two axes, mirrored at the border.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Protocol, cast
 
 import torch
@@ -125,11 +124,28 @@ class HutchinsonDivergence:
         drawn = [self.law(streams.at(i), x) for i in range(self.probes)]
         cuts = [drawn[i : i + self.chunk] for i in range(0, self.probes, self.chunk)]
         first = [cast("State", tree_map(lambda *v: torch.stack(v), *cut)) for cut in cuts]
-        return partial(self._measure, first)
+        return _Probed(first)
 
-    def _measure(self, probes: list[State], function: Function, x: State) -> tuple[State, Tensor]:
-        value, forms = _forms(function, x, probes)
+
+@dataclass(frozen=True)
+class _Probed:
+    """The estimate with these probes, in cuts ``(K, B, ...)``."""
+
+    probes: list[State]
+
+    def __call__(self, function: Function, x: State) -> tuple[State, Tensor]:
+        value, forms = _forms(function, x, self.probes)
         return value, forms.mT
+
+    def take(self, index: Tensor) -> Measure:
+        """That of a part of the batch."""
+        return _Probed([cast("State", tree_map(lambda v: v[:, index], cut)) for cut in self.probes])
+
+
+def measure_of(measure: Measure, index: Tensor) -> Measure:
+    """A measure for a part of the batch: by its ``take``, where it holds anything of samples."""
+    taken = getattr(measure, "take", None)
+    return measure if taken is None else cast("Measure", taken(index))
 
 
 def _forms(function: Function, x: State, cuts: Iterable[State]) -> tuple[State, Tensor]:

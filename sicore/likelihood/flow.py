@@ -15,7 +15,7 @@ Sources: Chen et al., "Neural ordinary differential equations", 2018, theorem 1;
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import cast
 
@@ -24,9 +24,9 @@ from torch import Tensor
 
 from sicore.dynamics import Dynamics, PathDynamics
 from sicore.errors import InputError
-from sicore.interpolants import Point, Time
-from sicore.likelihood.divergence import Divergence, ExactDivergence, Measure
-from sicore.predictions import Combination, Condition, Prediction, Row
+from sicore.interpolants import Interpolant, Time
+from sicore.likelihood.divergence import Divergence, ExactDivergence, Measure, measure_of
+from sicore.predictions import Condition, Prediction
 from sicore.solvers import RK4, Solver, UniformGrid, solve
 from sicore.states import Noise, State, StateSpace, batch_size, leaves
 
@@ -44,8 +44,9 @@ class LogLikelihood:
             probe or the divergence is exact. The error of the solver is not in it.
         x: the states at the other end of the solve: the latents of ``log_likelihood``, the
             samples of ``sample_with_log_prob``.
-        nfe: network calls for each sample, as counted by the loop. Each also costs a backward
-            pass for every direction of the divergence.
+        nfe: network calls for each sample, as counted by the loop; the most that one took, if the
+            solver chooses its steps. Each also costs a backward pass for every direction of the
+            divergence.
         status: as in ``sicore.solvers.Solution``, ``(B,)``.
     """
 
@@ -68,6 +69,7 @@ def log_likelihood(
     divergence: Divergence = ExactDivergence(),
     noise: Noise | None = None,
     space: StateSpace | None = None,
+    gradient: str = "direct",
 ) -> LogLikelihood:
     """The log-density at data x1 of the law that a prediction's ODE makes from its source.
 
@@ -93,6 +95,7 @@ def log_likelihood(
         noise: the streams of the samples, for the probes; by default those of seed 0.
         space: the space of states whose entries are not all free, such as symmetric edges. The
             density is then with respect to the measure that ``prior_log_prob`` uses.
+        gradient: how gradients are found, see ``sicore.solvers.solve``.
 
     Raises:
         InputError: if the grid does not rise, the solver has no use for a drift, or the prior
@@ -101,7 +104,9 @@ def log_likelihood(
     """
     flow = PathDynamics(prediction, None, condition, x0=x0)
     falling = _rising(times, prediction).flip(0)
-    x, change, nfe, status = _transport(flow, x1, falling, solver, divergence, noise, space)
+    x, change, nfe, status = _transport(
+        flow, x1, falling, solver, divergence, noise, space, gradient
+    )
     return _result(prior_log_prob(x), change, x, nfe, status)
 
 
@@ -117,6 +122,7 @@ def sample_with_log_prob(
     divergence: Divergence = ExactDivergence(),
     noise: Noise | None = None,
     space: StateSpace | None = None,
+    gradient: str = "direct",
 ) -> LogLikelihood:
     """Samples from starting states x, with the log-density of each: the same ODE, forward.
 
@@ -129,7 +135,9 @@ def sample_with_log_prob(
     """
     flow = PathDynamics(prediction, None, condition, x0=x0)
     rising = _rising(times, prediction)
-    made, change, nfe, status = _transport(flow, x, rising, solver, divergence, noise, space)
+    made, change, nfe, status = _transport(
+        flow, x, rising, solver, divergence, noise, space, gradient
+    )
     return _result(prior_log_prob(x), -change, made, nfe, status)
 
 
@@ -150,13 +158,14 @@ def _transport(
     divergence: Divergence,
     noise: Noise | None,
     space: StateSpace | None,
+    gradient: str,
 ) -> tuple[State, Tensor, int, Tensor]:
     """The other end, the integral of the divergence ``(B, P)``, network calls and status."""
     n, device = batch_size(x), next(iter(leaves(x).values())).device
     streams = Noise.of(0, n, device=device) if noise is None else noise
     carried = _Carried(flow, divergence.start(x, streams), space)
     empty = torch.zeros(n, divergence.estimates, dtype=torch.float64, device=device)
-    made = solve(carried, _joined(x, empty), times, solver, streams)
+    made = solve(carried, _joined(x, empty), times, solver, streams, gradient=gradient)
     end, change = _parted(made.x)
     return end, change, made.nfe, made.status
 
@@ -197,7 +206,11 @@ class _Carried(Dynamics):
             return self.flow.drift(t, x)
         return self.space.project(self.flow.drift(t, self.space.project(x)))
 
-    def express(self, p: Point, wanted: Row, name: str) -> Combination:
+    def take(self, index: Tensor) -> _Carried:
+        return replace(self, flow=self.flow.take(index), measure=measure_of(self.measure, index))
+
+    @property
+    def interpolant(self) -> Interpolant:
         raise InputError("likelihood: needs a solver that integrates the drift, such as rk4")
 
 

@@ -107,69 +107,122 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "edm": ("sicore.predictions:EDMPreconditioning", "EDM's scaling of input and output"),
     },
     "solver": {
-        "euler": ("sicore.solvers:Euler", "ODE, order 1, 1 call a step"),
-        "heun": ("sicore.solvers:Heun", "ODE, order 2, 2 calls a step"),
-        "midpoint": ("sicore.solvers:Midpoint", "ODE, order 2, 2 calls a step"),
-        "ralston": ("sicore.solvers:Ralston", "ODE, order 2, 2 calls a step"),
-        "heun3": ("sicore.solvers:Heun3", "ODE, order 3, 3 calls a step"),
-        "rk4": ("sicore.solvers:RK4", "ODE, order 4, 4 calls a step"),
-        "rk5": ("sicore.solvers:RK5", "ODE, order 5, 6 calls a step"),
+        "euler": ("sicore.solvers:Euler", "the plainest step; a baseline, and for straight paths"),
+        "heun": ("sicore.solvers:Heun", "trapezoidal rule; 20 calls and more, the presets' choice"),
+        "midpoint": (
+            "sicore.solvers:Midpoint",
+            "looks at the middle of a step; lands without DDIM",
+        ),
+        "ralston": (
+            "sicore.solvers:Ralston",
+            "like Heun's, with a smaller error bound; lands without DDIM",
+        ),
+        "heun3": (
+            "sicore.solvers:Heun3",
+            "third order that lands without DDIM; smooth fields, 20 calls and more",
+        ),
+        "rk4": (
+            "sicore.solvers:RK4",
+            "the classical fourth order; references, likelihoods, 50 calls and more",
+        ),
+        "rk5": ("sicore.solvers:RK5", "Dormand and Prince on a given grid; references"),
         "dopri5": (
             "sicore.solvers:DormandPrince",
-            "ODE, order 5, steps by the error of each sample, 6 calls a step",
+            "chooses its steps by the error of each sample: a tolerance in place of a grid",
         ),
-        "ab2": ("sicore.solvers.family:ab2", "ODE, Adams–Bashforth, order 2, 1 call a step"),
-        "ab3": ("sicore.solvers.family:ab3", "ODE, Adams–Bashforth, order 3, 1 call a step"),
-        "ab4": ("sicore.solvers.family:ab4", "ODE, Adams–Bashforth, order 4, 1 call a step"),
-        "ddim": ("sicore.solvers:DDIM", "ODE, exponential, order 1, 1 call a step; DDPM with eta"),
+        "ab2": (
+            "sicore.solvers.family:ab2",
+            "Adams–Bashforth on the velocity; flow models, few calls",
+        ),
+        "ab3": (
+            "sicore.solvers.family:ab3",
+            "Adams–Bashforth on the velocity; flow models, 10 calls and more",
+        ),
+        "ab4": (
+            "sicore.solvers.family:ab4",
+            "Adams–Bashforth on the velocity; flow models, 50 calls and more",
+        ),
+        "ddim": (
+            "sicore.solvers:DDIM",
+            "keeps the expectations: exact for one point; the last step of others; DDPM with eta",
+        ),
         "exponential": (
             "sicore.solvers.family:exponential",
-            "ODE, any single-step exponential method of order 2 or 3",
+            "any single-step member of the exponential family, by what is held and the clock",
         ),
         "multistep": (
             "sicore.solvers.family:multistep",
-            "ODE or SDE, any multistep exponential method, 1 call a step",
+            "any multistep member of the exponential family, by what is held and the clock",
         ),
-        "dpmpp-2m": ("sicore.solvers.family:dpmpp_2m", "ODE, DPM-Solver++, order 2, 1 call a step"),
-        "dpmpp-3m": ("sicore.solvers.family:dpmpp_3m", "ODE, DPM-Solver++, order 3, 1 call a step"),
-        "deis-2": ("sicore.solvers.family:deis_2", "ODE, DEIS, order 2, 1 call a step"),
-        "deis-3": ("sicore.solvers.family:deis_3", "ODE, DEIS, order 3, 1 call a step"),
+        "dpmpp-2m": (
+            "sicore.solvers.family:dpmpp_2m",
+            "DPM-Solver++: the data in log-SNR; as papers use it, on the grid log-snr",
+        ),
+        "dpmpp-3m": (
+            "sicore.solvers.family:dpmpp_3m",
+            "DPM-Solver++: the data in log-SNR; 20 calls and more",
+        ),
+        "deis-2": ("sicore.solvers.family:deis_2", "DEIS: the noise in time; VP diffusion"),
+        "deis-3": (
+            "sicore.solvers.family:deis_3",
+            "DEIS: the noise in time; VP diffusion, 20 calls and more",
+        ),
         "v-adams-2": (
             "sicore.solvers.family:v_adams_2",
-            "ODE, exponential, order 3, 1 call a step; for few calls",
+            "the v-prediction in the angle, corrected; best with 5 to 20 calls, on the grid angle",
         ),
         "v-adams-3": (
             "sicore.solvers.family:v_adams_3",
-            "ODE, exponential, order 4, 1 call a step; for some more",
+            "the same by one value more; 20 calls and more",
         ),
-        "unipc-2": ("sicore.solvers.family:unipc_2", "ODE, UniPC, order 3, 1 call a step"),
-        "unipc-3": ("sicore.solvers.family:unipc_3", "ODE, UniPC, order 4, 1 call a step"),
-        "euler-maruyama": ("sicore.solvers:EulerMaruyama", "SDE, weak order 1, 1 call a step"),
-        "milstein": (
-            "sicore.solvers:Milstein",
-            "SDE, weak order 1, 1 call a step; for noise that depends on the state",
+        "unipc-2": (
+            "sicore.solvers.family:unipc_2",
+            "UniPC: the data in log-SNR, corrected; as papers use it",
         ),
-        "stochastic-heun": ("sicore.solvers:StochasticHeun", "SDE, weak order 2, 2 calls a step"),
-        "srk": ("sicore.solvers:SRK15", "SDE, weak order 2, strong order 1.5, 2 calls a step"),
+        "unipc-3": (
+            "sicore.solvers.family:unipc_3",
+            "UniPC: the data in log-SNR, corrected; 20 calls and more",
+        ),
+        "reversible-heun": (
+            "sicore.solvers:ReversibleHeun",
+            "can be undone exactly: gradients in constant memory",
+        ),
+        "euler-maruyama": (
+            "sicore.solvers:EulerMaruyama",
+            "the plainest SDE step; a baseline, many steps",
+        ),
+        "milstein": ("sicore.solvers:Milstein", "for noise that depends on the state"),
+        "stochastic-heun": (
+            "sicore.solvers:StochasticHeun",
+            "second order with one increment; SDEs with 20 calls and more",
+        ),
+        "reversible-heun-sde": (
+            "sicore.solvers.family:reversible_heun_sde",
+            "can be undone exactly: gradients of neural SDEs in constant memory",
+        ),
+        "srk": (
+            "sicore.solvers:SRK15",
+            "strong order 1.5 for additive noise: single trajectories, few steps",
+        ),
         "exponential-sde": (
             "sicore.solvers.family:exponential_sde",
-            "SDE, exponential, weak order 1, 1 call a step",
+            "keeps the data and renews the noise exactly, for any ε",
         ),
         "sde-dpmpp-2m": (
             "sicore.solvers.family:sde_dpmpp_2m",
-            "SDE, exponential, weak order 2, 1 call a step",
+            "SDE-DPM-Solver++ for any ε; the best SDE with few calls",
         ),
         "edm-churn": (
             "sicore.solvers:EDMChurn",
-            "ODE with its own noise, EDM's stochastic sampler, order 2, 2 calls a step",
+            "EDM's stochastic sampler: raises the noise before each step",
         ),
         "s4": (
             "sicore.solvers.splitting:s4",
-            "ODE with its own noise, Langevin move and splitting, weak order 1, 1 call a step",
+            "GDSS's splitting for graphs: Langevin move and drift from one call",
         ),
         "predictor-corrector": (
             "sicore.solvers.predictor_corrector:predictor_corrector",
-            "ODE or SDE, Langevin moves before each step of another solver, 1 call more for each",
+            "Langevin moves before each step of another solver, one call more for each",
         ),
     },
     "grid": {
@@ -184,6 +237,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "inpaint": ("sicore.inverse:Inpaint", "part of the state is seen"),
         "blur": ("sicore.inverse:Blur", "Gaussian blur"),
         "superres": ("sicore.inverse:Downsample", "block averages"),
+        "greyscale": ("sicore.inverse:Greyscale", "the mean of the channels: restoring colours"),
     },
     "method": {
         "pigdm": ("sicore.inverse:PiGDM", "pseudoinverse guidance"),
@@ -208,6 +262,10 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "tune-grid": ("sicore.cli.tune_grid:command", "Make a time grid for a model's few steps."),
         "evaluate": ("sicore.cli.evaluate:command", "Measure a trained model."),
         "reflow": ("sicore.cli.reflow:command", "Draw pairs that straighten a model's paths."),
+        "translate": (
+            "sicore.cli.translate:command",
+            "Translate data of one model into another's.",
+        ),
         "new-plugin": ("sicore.cli.new_plugin:command", "Write the skeleton of a new plugin."),
     },
 }

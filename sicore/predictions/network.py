@@ -162,9 +162,10 @@ class FunctionPrediction:
 
 def network_times(t: Time, x: State) -> Tensor:
     """Times as a network takes them: ``(B,)``, of the dtype and on the device of x."""
-    leaf = x if isinstance(x, Tensor) else next(iter(x.values()))
+    leaf = next(iter(x.values())) if isinstance(x, dict) else x
     if isinstance(t, Tensor):
-        return t.to(device=leaf.device, dtype=leaf.dtype).expand(leaf.shape[0])
+        times = t.to(device=leaf.device, dtype=leaf.dtype, non_blocking=leaf.is_cuda)
+        return times.expand(leaf.shape[0])
     return torch.full(leaf.shape[:1], t, dtype=leaf.dtype, device=leaf.device)
 
 

@@ -5,7 +5,17 @@ from sicore.solvers.base import Carry, Solver, Step
 from sicore.solvers.churn import EDMChurn
 from sicore.solvers.clocks import AngleClock, Clock, LogSNRClock, PowerClock, RatioClock, TimeClock
 from sicore.solvers.controller import PIController
+from sicore.solvers.encoder import Latent, decode, encode
 from sicore.solvers.exponential import DDIM, Exponential
+from sicore.solvers.gibbs import (
+    Chain,
+    DenoisingLangevinGibbs,
+    DrawnLevel,
+    LastState,
+    LeastNoise,
+    LikeliestLevel,
+    NoiseLevelLaw,
+)
 from sicore.solvers.grids import (
     ClockGrid,
     GivenGrid,
@@ -18,9 +28,11 @@ from sicore.solvers.grids import (
     ratio_grid,
 )
 from sicore.solvers.held import Held, HeldData, HeldNoise, HeldPair, HeldResidual, HeldVelocity
-from sicore.solvers.langevin import AnnealedRule, SNRRule, StepRule, langevin_move
+from sicore.solvers.langevin import AnnealedRule, SNRRule, StepRule, balanced_move, langevin_move
 from sicore.solvers.multistep import Multistep
+from sicore.solvers.own_grids import OwnGrids
 from sicore.solvers.predictor_corrector import PredictorCorrector
+from sicore.solvers.reversible import ReversibleHeun
 from sicore.solvers.runge_kutta import (
     RK4,
     RK5,
@@ -44,6 +56,7 @@ from sicore.solvers.solve import (
 )
 from sicore.solvers.splitting import S4
 from sicore.solvers.stochastic import SRK15, EulerMaruyama, Milstein, StochasticHeun
+from sicore.solvers.table import Move, Sketch, TableSolver
 
 __all__ = [
     "DDIM",
@@ -58,9 +71,12 @@ __all__ = [
     "AnnealedRule",
     "Callback",
     "Carry",
+    "Chain",
     "Clock",
     "ClockGrid",
+    "DenoisingLangevinGibbs",
     "DormandPrince",
+    "DrawnLevel",
     "EDMChurn",
     "Euler",
     "EulerMaruyama",
@@ -75,30 +91,43 @@ __all__ = [
     "HeldVelocity",
     "Heun",
     "Heun3",
+    "LastState",
+    "Latent",
+    "LeastNoise",
+    "LikeliestLevel",
     "LogSNRClock",
     "LogSNRGrid",
     "Midpoint",
     "Milstein",
+    "Move",
     "Multistep",
     "NoiseLevelGrid",
+    "NoiseLevelLaw",
+    "OwnGrids",
     "PIController",
     "PowerClock",
     "PredictorCorrector",
     "Ralston",
     "RatioClock",
+    "ReversibleHeun",
     "RungeKutta",
     "SNRRule",
+    "Sketch",
     "Solution",
     "Solver",
     "Step",
     "StepInfo",
     "StepRule",
     "StochasticHeun",
+    "TableSolver",
     "Tableau",
     "TimeClock",
     "UniformGrid",
     "angle_grid",
+    "balanced_move",
     "cosine_grid",
+    "decode",
+    "encode",
     "langevin_move",
     "ratio_grid",
     "solve",

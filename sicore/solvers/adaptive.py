@@ -24,7 +24,7 @@ from sicore.dynamics import Dynamics
 from sicore.errors import InputError
 from sicore.solvers.base import Solver
 from sicore.solvers.controller import USUAL, PIController
-from sicore.solvers.dense import Passage
+from sicore.solvers.dense import Passage, beside
 from sicore.solvers.lanes import Lanes
 from sicore.solvers.runge_kutta import DORMAND_PRINCE
 from sicore.solvers.solve import OK, Solution, status_of
@@ -233,7 +233,7 @@ class DormandPrince(Solver):
 def _weights(h: Tensor, x: State) -> list[list[Scalar]]:
     """``h`` times each row of the tableau, and the row of the error, for each sample."""
     numbers = torch.tensor([c for row in ROWS for c in row], dtype=torch.float64)
-    made = iter(_like(torch.outer(numbers, h), x).unbind())
+    made = iter(beside(torch.outer(numbers, h), x).unbind())
     pairs = [[(c, next(made)) for c in row] for row in ROWS]
     return [[scaled if c else 0.0 for c, scaled in row] for row in pairs]
 
@@ -244,7 +244,7 @@ def _drifts(flow: Dynamics, times: Tensor, x: State) -> list[tuple[Scalar, ...]]
     parts = (split.of_state, *split.of_value, split.of_x0)[: 1 + flow.parts + len(flow.constants)]
     known = [_known(c) for c in parts]
     wide = torch.broadcast_tensors(*parts, times.flatten())[:-1]
-    made = _like(torch.stack(wide), x).unflatten(-1, times.shape)
+    made = beside(torch.stack(wide), x).unflatten(-1, times.shape)
     by_stage = [part.unbind(-2) for part in made.unbind()]
     return [
         tuple(c[i] if n is None else n for c, n in zip(by_stage, known, strict=True))
@@ -254,14 +254,10 @@ def _drifts(flow: Dynamics, times: Tensor, x: State) -> list[tuple[Scalar, ...]]
 
 def _known(c: Tensor) -> float | None:
     """0 or 1, if it is that everywhere, which saves operations."""
+    if c.requires_grad:
+        return None
     first = float(c.flatten()[0])
     return first if first in (0.0, 1.0) and bool((c == first).all()) else None
-
-
-def _like(numbers: Tensor, x: State) -> Tensor:
-    """Numbers on the device of a state, all in one transfer."""
-    leaf = next(iter(leaves(x).values()))
-    return numbers.to(leaf.device, leaf.dtype)
 
 
 def _chosen(passed: Tensor, new: State, old: State) -> State:

@@ -145,9 +145,14 @@ class _Adjoint(Dynamics):
         self._known.update(zip(t.tolist(), (_Numbers(*row) for row in rows), strict=True))
         return super().split(t)
 
+    def _numbers(self, t: float) -> _Numbers:
+        if t not in self._known:  # a time that the solver did not prepare
+            self.split(torch.tensor([t], dtype=torch.float64))
+        return self._known[t]
+
     def drift(self, t: Time, x: State) -> State:
         """``f``, ``−(∂f/∂x)ᵀ a``, and ``−(∂f/∂θ)ᵀ a`` for all that takes part."""
-        tree, here = cast("Tree", x), self._known[cast("float", t)]
+        tree, here = cast("Tree", x), self._numbers(cast("float", t))
         state, a = self._projected(part(tree, "x", self.like)), part(tree, "a", self.like)
         at = cast("State", tree_map(lambda leaf: leaf.detach().requires_grad_(), state))
         with torch.enable_grad():

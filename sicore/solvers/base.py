@@ -43,9 +43,10 @@ class Solver:
 
     Attributes:
         order: of the global error; the weak order for an SDE solver.
-        strong_order: of the error of each path of an SDE with additive noise; 0 if it is not a
-            solver for SDEs.
+        strong_order: of the error of each path of an SDE with additive noise; 0 for ODE solvers,
+            and where corrections leave an error of their own.
         evaluations: evaluations of the drift for each step.
+        startup: evaluations besides, in the first step of a solve.
         stochastic: whether it integrates SDEs; ODE solvers refuse them, and the reverse.
         lands: whether it may take the last step to a time where γ = 0, without noise left over:
             it evaluates no drift there, and adds no noise on the way.
@@ -56,6 +57,7 @@ class Solver:
 
     order: int
     evaluations: int
+    startup: int = 0
     strong_order: float = 0.0
     stochastic: bool = False
     lands: bool = False

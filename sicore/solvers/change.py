@@ -43,7 +43,7 @@ def moments(
 
 
 def node_weights(nodes: Tensor, right: Tensor) -> Tensor:
-    """w from the shares u_j of the step at which values are known.
+    """The weights w from the shares u_j of the step at which values are known.
 
     Args:
         nodes: ``(N, K)``.

@@ -45,8 +45,9 @@ def compiled(
         InputError: for another solver, for a path that differs from leaf to leaf, or where
             gradients flow through its coefficients.
     """
-    if not isinstance(solver, TableSolver) or not isinstance(steps[0].table, Move):
-        raise InputError(f"compile: {type(solver).__name__} does not work by tables of numbers")
+    plain = isinstance(steps[0].table, Move) and not solver.startup
+    if not (plain and isinstance(solver, TableSolver)):
+        raise InputError(f"compile: {type(solver).__name__} does not work by tables of numbers alone")
     leaf = next(iter(leaves(x).values()))
     rows = [_rows(step.table, leaf) for step in steps]
     mode = "reduce-overhead" if leaf.is_cuda else None

@@ -14,6 +14,7 @@ d_j is that of their program DOPRI5.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import cast
 
 import torch
@@ -58,10 +59,15 @@ def inside(theta: Tensor, h: Tensor, x: State, new: State, slopes: Sequence[Stat
     of_slopes = [d * bump for d in CORRECTION]
     of_slopes[0] = of_slopes[0] + h * theta * rest**2
     of_slopes[-1] = of_slopes[-1] - h * theta**2 * rest
-    leaf = next(iter(leaves(x).values()))
-    numbers = torch.stack([1 - q, q, *of_slopes]).to(leaf.device, leaf.dtype)
+    numbers = beside(torch.stack([1 - q, q, *of_slopes]), x)
     used = [c if d else 0.0 for c, d in zip(numbers[2:].unbind(), CORRECTION, strict=True)]
     return weighted_sum((numbers[0], numbers[1], *used), (x, new, *slopes))
+
+
+def beside(numbers: Tensor, x: State) -> Tensor:
+    """Numbers on the device of a state and in its dtype, in one transfer."""
+    found = list(leaves(x).values())
+    return numbers.to(found[0].device, reduce(torch.promote_types, [leaf.dtype for leaf in found]))
 
 
 class Passage:

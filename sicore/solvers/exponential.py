@@ -58,7 +58,7 @@ class DDIM(TableSolver):
     def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Move]:
         """The jump with the expectations at t."""
         t, s = times[:-1], times[1:]
-        kept = self._kept(dynamics, t, s)
+        kept = self.kept(dynamics, t, s)
         sketch = Sketch(dynamics, t, s, self.draws)
         made = jump(dynamics, t, s, kept)
         final = sketch.apply(made, sketch.x, sketch.evaluate(t, sketch.x))
@@ -67,8 +67,8 @@ class DDIM(TableSolver):
             final = final + renewed * sketch.noise[0]
         return sketch.moves(final)
 
-    def _kept(self, dynamics: Dynamics, t: Tensor, s: Tensor) -> Tensor:
-        """ρ."""
+    def kept(self, dynamics: Dynamics, t: Tensor, s: Tensor) -> Tensor:
+        """ρ, how much of its noise the state keeps over steps from t to s, float64 ``(N,)``."""
         if self.eta == 0:
             return torch.ones_like(t)
         path = dynamics.interpolant

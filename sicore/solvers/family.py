@@ -8,6 +8,7 @@ from sicore.solvers.clocks import AngleClock, Clock, LogSNRClock, PowerClock, Ra
 from sicore.solvers.exponential import Exponential
 from sicore.solvers.held import Held, HeldData, HeldNoise, HeldPair, HeldResidual, HeldVelocity
 from sicore.solvers.multistep import Multistep
+from sicore.solvers.reversible import ReversibleHeun
 
 HeldName = Literal["data", "noise", "residual", "velocity", "pair"]
 ClockName = Literal["time", "log-snr", "angle", "ratio", "power"]
@@ -122,3 +123,8 @@ def exponential_sde() -> Multistep:
 def sde_dpmpp_2m() -> Multistep:
     """SDE-DPM-Solver++ (2M)."""
     return multistep("data", "log-snr", 2, stochastic=True)
+
+
+def reversible_heun_sde() -> ReversibleHeun:
+    """Reversible Heun for SDEs."""
+    return ReversibleHeun(stochastic=True)

@@ -7,7 +7,8 @@ way             memory                  network        gradient
 ``checkpoint``  N states, one graph     2 + 1          the same, bit for bit
 ``adjoint``     one graph               2 + 1          of the exact solution, up to the solver's
                                                        error, see ``sicore.solvers.adjoint``
-``reversible``  one graph               2 + 1          of the solver's result, up to rounding, see
+``reversible``  one graph               2 + 1          of the solver's result, up to rounding; for
+                                                       reversible Heun, see
                                                        ``sicore.solvers.reconstruction``
 ==============  ======================  =============  ============================================
 

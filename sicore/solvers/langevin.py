@@ -134,6 +134,27 @@ def langevin_move(
     return weighted_sum((1.0, delta, kick), (x, score, z))
 
 
+def balanced_move(x: State, score: State, z: State, delta: Scalar, free: Tensor) -> State:
+    """``x + δ s + √(2δ − δ² ‖s‖²/d) z``: a Langevin move that keeps ``E‖x‖²`` exactly.
+
+    A step along the score adds ``δ² ‖s‖²`` to the square of the norm beyond what the score takes
+    away (``E x·s = −d`` for every law), and the noise adds that much less. A chain that infers the
+    noise level from its states needs this: it would take the excess for noise, in every move anew.
+
+    Args:
+        x: the states ``(B, ...)``.
+        score: theirs.
+        z: standard normals.
+        delta: δ, as a rule gives it. Where it is so long that nothing is left of the noise
+            (δ above ``2d/‖s‖²``), there is none.
+        free: d, of each leaf ``(L, 1)``: how many entries of z are not zero.
+    """
+    share = inner_by_leaf(score, score) / free
+    along = torch.as_tensor(delta, dtype=share.dtype, device=share.device)
+    kick = (2 * along - along**2 * share).clamp(min=0).sqrt()
+    return weighted_sum((1.0, delta, kick[0] if isinstance(x, Tensor) else kick), (x, score, z))
+
+
 class Correction(NamedTuple):
     """What a move at one time needs: the score as a sum, and what is known of δ."""
 

@@ -72,6 +72,8 @@ class Multistep(TableSolver):
             raise InputError(f"multistep: expected an order from 1 to 4, got {self.nodes}")
         if self.stochastic and (self.corrected or not isinstance(self.held, HeldData)):
             raise InputError("multistep: for an SDE hold the data, without correction")
+        object.__setattr__(self, "draws", int(self.stochastic))
+        object.__setattr__(self, "memory", self.nodes - 1 + self.corrected)
 
     @property
     def order(self) -> int:  # type: ignore[override]
@@ -84,24 +86,9 @@ class Multistep(TableSolver):
         return float(self.stochastic)
 
     @property
-    def strong_order(self) -> float:  # type: ignore[override]
-        """1 for an SDE: the noise of a step is one normal, and no time integral of it."""
-        return float(self.stochastic)
-
-    @property
-    def strong_order(self) -> float:  # type: ignore[override]
-        """1 for an SDE: the noise of a step is one normal, and no time integral of it."""
-        return float(self.stochastic)
-
-    @property
     def lands(self) -> bool:  # type: ignore[override]
         """No drift is evaluated at the end, and γ_s = 0 leaves no noise behind."""
         return True
-
-    @property
-    def draws(self) -> int:  # type: ignore[override]
-        """One for an SDE."""
-        return int(self.stochastic)
 
     def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Move]:
         """The weights of all steps."""
@@ -121,11 +108,6 @@ class Multistep(TableSolver):
             renewed = dynamics.interpolant.at(s).gamma * (1 - kept**2).sqrt()
             final = final + renewed * sketch.noise[0]
         return sketch.moves(final, now if self.memory else ())
-
-    @property
-    def memory(self) -> int:  # type: ignore[override]
-        """How many earlier values are carried."""
-        return self.nodes - 1 + self.corrected
 
     def _weights(self, dynamics: Dynamics, times: Tensor) -> list[Tensor]:
         """Of each quantity's values, the last one first, in each step: ``(..., N, 1 + memory)``."""

@@ -44,7 +44,8 @@ class PredictorCorrector(Solver):
     remove: ``order`` is the predictor's, for r → 0. Where γ_t = 0 there is nothing to correct.
 
     Args:
-        solver: the predictor, for an ODE or an SDE; one that chooses its own steps is refused.
+        solver: the predictor, for an ODE or an SDE. One that chooses its own steps, or carries more
+            of the state than x (a reversible one), is refused.
         rule: the step size.
         corrections: moves at each time, with one call each.
 
@@ -61,10 +62,11 @@ class PredictorCorrector(Solver):
     def __post_init__(self) -> None:
         if self.corrections < 1:
             raise InputError(f"predictor-corrector: expected corrections >= 1, got {self}")
-        if self.solver.adaptive:
+        if self.solver.adaptive or self.solver.startup:
             name = type(self.solver).__name__
             raise InputError(
-                f"predictor-corrector: {name} takes no steps of a grid; choose another"
+                f"predictor-corrector: {name} must find the state as its last step left it; choose "
+                f"a solver that takes the steps of a grid, and starts each at the state alone"
             )
 
     @property

@@ -107,7 +107,7 @@ def solve(
     times = torch.as_tensor(times, dtype=torch.float64, device="cpu")
     _check(dynamics, times, solver)
     if solver.adaptive:
-        _check_adaptive(solver, callbacks, gradient, width)
+        _check_adaptive(solver, callbacks, gradient, compile, width)
         return solver.integrate(dynamics, x, times, space, record, width)
     run = Run(dynamics, solver, times, _streams(x, noise), callbacks, space, total, record)
     mode = gradient_mode(gradient, run)
@@ -237,7 +237,11 @@ def _check(dynamics: Dynamics, times: Tensor, solver: Solver) -> None:
 
 
 def _check_adaptive(
-    solver: Solver, callbacks: Sequence[Callback], gradient: str, width: int | None
+    solver: Solver,
+    callbacks: Sequence[Callback],
+    gradient: str,
+    compile: bool,
+    width: int | None,
 ) -> None:
     name = type(solver).__name__
     if callbacks:
@@ -247,6 +251,10 @@ def _check_adaptive(
         )
     if gradient != "direct":
         raise InputError(f"gradient: with {name} expected 'direct', got '{gradient}'")
+    if compile:
+        raise InputError(
+            f"compile: the batch of {name} changes from step to step; compile the network instead"
+        )
     if width is not None and width < 1:
         raise InputError(f"width: expected a whole number >= 1, got {width}")
 

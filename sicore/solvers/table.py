@@ -114,9 +114,8 @@ class Sketch:
         """The numbers of each step."""
         stages, known = [], self._registers - self._parts * len(self._stages)
         for time, state in self._stages:
-            stages.append(
-                [Stage(*s) for s in zip(time.tolist(), self._rows(state, known), strict=True)]
-            )
+            weights = [()] * len(time) if state is self.x else self._rows(state, known)
+            stages.append([Stage(*row) for row in zip(time.tolist(), weights, strict=True)])
             known += self._parts
         left = [self._rows(form, known) for form in kept]
         ends = self._rows(final, known)
@@ -159,13 +158,14 @@ class TableSolver(Solver):
     ) -> tuple[State, Carry]:
         """Spend the numbers of one step; the carry holds what earlier steps kept."""
         move: Move = step.table
-        registers = self.registers(dynamics, step, x, noise)
-        past = carry or (x,) * (self.memory * len(move.kept))  # of weight zero at first
-        registers += past
+        registers, past = self.registers(dynamics, step, x, noise), carry
+        if self.memory:
+            past = carry or (x,) * (self.memory * len(move.kept))  # of weight zero at first
+            registers += past
         for time, weights in move.stages:
             state = weighted_sum(weights, registers) if weights else x
             registers += dynamics.evaluate(time, state)
-        if past:
+        if self.memory:
             kept = [weighted_sum(row, registers) for row in move.kept]
             past = (*kept, *past)[: len(past)]
         return weighted_sum(move.final, registers), past

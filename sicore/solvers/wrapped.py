@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from torch import Tensor
 
 from sicore.dynamics import Dynamics
@@ -19,7 +21,7 @@ class Wrapped(Dynamics):
 
     def __init__(self, dynamics: Dynamics) -> None:
         self.inner = dynamics
-        self._calls, self._constants = dynamics.calls, dynamics.constants
+        self._calls = dynamics.calls
         self._parts = dynamics.parts
 
     @property
@@ -57,10 +59,10 @@ class Wrapped(Dynamics):
         """Whether the diffusion is a function of time alone."""
         return self.inner.additive
 
-    @property
+    @cached_property
     def constants(self) -> tuple[State, ...]:
         """States that take part as they are."""
-        return self._constants
+        return self.inner.constants
 
     def drift(self, t: Time, x: State) -> State:
         """The drift."""

@@ -191,10 +191,7 @@ def functions_at(t: float, depth: int) -> dict[int, Functions]:
 
 
 def _area(start: Functions, end: Functions, step: float) -> tuple[float, float]:
-    """Of each function the integral, towards the end of the step, of what it has beyond its start.
-
-    That is the same for a step back in time: du is counted as positive.
-    """
+    """Of each Ψ the integral of ``Ψ(u) − Ψ(t)`` over the step, with du counted as positive."""
     sign = math.copysign(1.0, step)
     one, two = (
         sign * (b - a - step * w)

@@ -110,7 +110,12 @@ def _weighted_sum(weights: Sequence[Any], parts: Sequence[Tensor]) -> Tensor:
     for weight, part in zip(weights, parts, strict=True):
         if weight.__class__ is not float:
             w = expand(weight, part)
-            total = w * part if total is None else total + w * part
+            if total is None:
+                total = w * part
+            elif isinstance(w, Tensor) and w.ndim:
+                total = torch.addcmul(total, w, part)
+            else:
+                total = total + w * part
         elif weight == 0:
             continue
         elif total is not None:

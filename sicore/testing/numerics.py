@@ -86,7 +86,7 @@ def _check_calls(solver: Solver, solution: Solution) -> None:
     """Those declared; a step from or to an end of the path may take fewer."""
     times = solution.times.tolist()
     steps, ends = len(times) - 1, sum(t in (0, 1) for t in times)
-    most = solver.evaluations * steps
+    most = solver.evaluations * steps + solver.startup
     require(
         solver.evaluations * (steps - ends) <= solution.nfe <= most,
         f"solver {type(solver).__name__}: it declares {solver.evaluations} evaluations a step, "

@@ -13,7 +13,7 @@ from torch import Tensor
 from sicore.errors import InputError
 from sicore.hub.domain import Categorical, Domain
 from sicore.states import State, TensorSpace
-from sicore_images.pictures import read_picture, to_pillow, write_picture
+from sicore_images.pictures import SUFFIXES, read_picture, to_pillow, write_picture
 from sicore_images.rendering import contact_sheet
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Images(Domain):
     """
 
     name: ClassVar[str] = "images"
+    suffixes: ClassVar[frozenset[str]] = SUFFIXES
 
     def __init__(
         self,

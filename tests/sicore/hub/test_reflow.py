@@ -219,6 +219,7 @@ def test_only_maps_of_the_source(exact_model, tmp_path):
     for model, options in (
         (exact_model(), {"solver": "euler-maruyama"}),
         (exact_model(solver="stochastic-heun"), {}),
+        (exact_model(), {"solver": "edm-churn"}),
     ):
         with pytest.raises(InputError, match=r"reflow: the solver '.*' adds noise.*an ODE solver"):
             draw_pairs(model, tmp_path / "pairs", 4, **options)

@@ -25,8 +25,8 @@ SOLVERS = {
 
 def calls(solver, steps):
     """A solver that does not land leaves the last step to DDIM's one call."""
-    each, lands = SOLVERS[solver].evaluations, SOLVERS[solver].lands
-    return each * steps if lands else each * (steps - 1) + 1
+    each, more, lands = (getattr(SOLVERS[solver], k) for k in ("evaluations", "startup", "lands"))
+    return more + (each * steps if lands else each * (steps - 1) + 1)
 
 
 def close(a, b):

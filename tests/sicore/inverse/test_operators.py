@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from sicore.config import Component
 from sicore.errors import InputError
-from sicore.inverse import Blur, Downsample, Inpaint, LinearFunction
+from sicore.inverse import Blur, Downsample, Greyscale, Inpaint, LinearFunction
 from sicore.plugins import get_registry
 from sicore.states import Noise
 from sicore.testing import check_operator
@@ -18,8 +18,8 @@ MATRIX = Noise.of(9, 5).normal(SHAPE, torch.float64)
 
 
 def registered(name, **runtime):
-    parameters = {"blur": {"sigma": 0.6}, "superres": {"factor": 2}}.get(name, {})
-    return Component.parse("operator", {"name": name, **parameters}).build(**runtime)
+    own = {"blur": {"sigma": 0.6}, "superres": {"factor": 2}, "greyscale": {"channels": 2}}
+    return Component.parse("operator", {"name": name, **own.get(name, {})}).build(**runtime)
 
 
 def measure(x):
@@ -30,6 +30,7 @@ OPERATORS = {
     "inpaint": registered("inpaint", mask=MASK),
     "blur": registered("blur"),
     "superres": registered("superres"),
+    "greyscale": registered("greyscale"),
     "function": LinearFunction(measure, SHAPE),
     "superres of blur": Downsample(2) @ Blur(0.6),
     "inpainting of superres": Inpaint(MASK[:3, :4]) @ Downsample(2),
@@ -170,6 +171,11 @@ ERRORS = {
     "size": (
         lambda: Downsample(4)(torch.zeros(1, 1, 6, 8)),
         "superres: 6×8 is not a multiple of the factor 4",
+    ),
+    "channels": (lambda: Greyscale(0), "greyscale: expected channels >= 1, got 0"),
+    "another channels": (
+        lambda: Greyscale(3)(torch.zeros(1, 1, 6, 8)),
+        r"expected 3 channels in axis 1, got \(1, 1, 6, 8\)",
     ),
     "sigma": (lambda: Blur(0.0), "blur: expected sigma > 0 pixels, got 0.0"),
     "no function": (lambda: LinearFunction(3, (2,)), "expected a function, got int"),

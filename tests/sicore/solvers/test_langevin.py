@@ -252,5 +252,5 @@ def test_what_is_refused():
         AnnealedRule(-1.0)
     with pytest.raises(InputError, match="corrections >= 1"):
         PredictorCorrector(corrections=0)
-    with pytest.raises(InputError, match="DormandPrince takes no steps"):
+    with pytest.raises(InputError, match="DormandPrince must find the state"):
         PredictorCorrector(DormandPrince())

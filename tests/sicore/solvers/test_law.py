@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from sicore.config import Component
 from sicore.dynamics import PathDynamics, constant, proportional
 from sicore.interpolants import EDM, VP, Linear, QuadraticGamma, TwoSidedLinear
+from sicore.plugins import get_registry
 from sicore.predictions import PAIR, VELOCITY
 from sicore.solvers import RK4, Heun, StochasticHeun, UniformGrid, solve
 from sicore.states import Noise
@@ -15,6 +17,12 @@ PATHS = {
     "vp": (VP(), VELOCITY),
     "two-sided": (TwoSidedLinear(QuadraticGamma()), PAIR),
 }
+
+SDE = [
+    entry.name
+    for entry in get_registry().entries("solver")
+    if entry.plugin == "sicore" and Component.parse("solver", entry.name).build().stochastic
+]
 
 
 def same_law(x, law):
@@ -56,6 +64,18 @@ def test_the_law_with_a_constant_epsilon(backward, exact):
     x = law.marginal(start).sample(noise)
     made = solve(dynamics, x, UniformGrid().times(100, path, start, end), StochasticHeun(), noise)
     same_law(made.x, law.marginal(end))
+
+
+@pytest.mark.parametrize("name", SDE)
+def test_the_law_by_every_sde_solver(name, exact):
+    """Beyond Gaussians, on which weak orders are measured."""
+    law, noise = exact(Linear()), Noise.of(2, N)
+    dynamics = PathDynamics(law.prediction(VELOCITY), constant(0.5))
+    x, times = law.marginal(0.05).sample(noise), UniformGrid().times(150, Linear(), 0.05, 0.8)
+    same_law(
+        solve(dynamics, x, times, Component.parse("solver", name).build(), noise).x,
+        law.marginal(0.8),
+    )
 
 
 def test_the_sde_mixes_and_the_ode_does_not(exact):

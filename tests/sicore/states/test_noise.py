@@ -100,8 +100,17 @@ def test_normals_of_a_space_have_its_structure():
 
 @pytest.mark.parametrize(("t", "s"), [(0.2, 0.7), (0.7, 0.2)])
 def test_increments_have_the_variance_of_the_step(t, s):
-    times = torch.tensor([t, s], dtype=torch.float64)
     like = torch.zeros(20_000, 1, dtype=torch.float64)
-    increment = Noise.of(0, 20_000).increment(times[0], times[1], like)
+    increment = Noise.of(0, 20_000).increment(t, s, like)
     assert abs(increment.var() - 0.5) < 4 * 0.5 * (2 / 20_000) ** 0.5
     assert abs(increment.mean()) < 4 * (0.5 / 20_000) ** 0.5
+
+
+def test_the_coordinates_of_a_step_are_independent_normals():
+    like, noise = torch.zeros(20_000, 1, dtype=torch.float64), Noise.of(0, 20_000)
+    xi, zeta = noise.coordinates(0.2, 0.7, like, 2)
+    assert abs(torch.corrcoef(torch.cat((xi, zeta), 1).T)[0, 1]) < 5 / 20_000**0.5
+    assert all(abs(part.var() - 1) < 5 * (2 / 20_000) ** 0.5 for part in (xi, zeta))
+    assert torch.equal(noise.coordinates(0.2, 0.7, like)[0], xi)
+    later = noise.at(1).coordinates(0.2, 0.7, like, 2)
+    assert not any(torch.isclose(a, b).any() for a, b in zip(later, (xi, zeta), strict=True))

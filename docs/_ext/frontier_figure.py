@@ -1,0 +1,101 @@
+"""The directive ``{frontier-figure}``: error against network calls, sicore beside its peers.
+
+Drawn when the docs are built, from ``benchmarks/results/frontier.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from docutils import nodes
+from markdown import table
+from matplotlib.figure import Figure
+from measurements import RESULTS
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+INK = "#20364f"
+NAME = "frontier"
+LINES = {  # columns of the benchmark's table, each with its colour and mark
+    "best peer": ("#94a3b8", "o"),
+    "best sicore": ("#c2410c", "o"),
+    "best sicore on a tuned grid": ("#0f766e", "^"),
+}
+
+
+class FrontierFigure(SphinxDirective):
+    """The picture and the table of the best, or a note that it is still to be measured."""
+
+    def run(self) -> list[nodes.Node]:
+        """Draw a panel for each problem, and list the best at each number of calls."""
+        path = RESULTS / f"{NAME}.json"
+        self.env.note_dependency(str(path))
+        if not path.is_file():
+            text = f"*Not measured yet: run `make bench`, which writes `{path.name}`.*"
+            return self.parse_text_to_nodes(text)
+        result = json.loads(path.read_text(encoding="utf-8"))
+        folder = Path(self.env.app.outdir) / "_images"
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{NAME}.png"
+        figures = result["figures"].items()
+        cells = {name: cell["best"] for name, cell in figures if name.startswith(("ODE", "SDE"))}
+        draw(cells, target)
+        alt = "Error against the number of network calls for each problem: sicore below its peers"
+        html = f'<img src="_images/{target.name}" alt="{alt}" loading="lazy">'
+        text = f"{_table(cells)}\n\nMeasured {result['date'][:10]} by `{result['command']}`."
+        return [nodes.raw("", html, format="html"), *self.parse_text_to_nodes(text)]
+
+
+def draw(cells: dict[str, Any], target: Path) -> None:
+    """One panel for each cell, logarithmic in both axes."""
+    columns = 3
+    rows = -(-len(cells) // columns)
+    style = {"font.size": 8, "axes.edgecolor": "#b8c0ca", "text.color": INK}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(9.6, 2.7 * rows), dpi=130, facecolor="white")
+        axes = figure.subplots(rows, columns, squeeze=False)
+        for panel, (name, cell) in zip(axes.flat, cells.items(), strict=False):
+            _panel(panel, name, cell)
+        for panel in list(axes.flat)[len(cells) :]:
+            panel.set_visible(False)
+        figure.tight_layout()
+        figure.savefig(target)
+
+
+def _panel(axes: Any, name: str, rows: dict[str, Any]) -> None:
+    for line, (colour, mark) in LINES.items():
+        points = [_point(row[line]) for row in rows.values() if row.get(line, "none") != "none"]
+        if points:
+            calls, errors, _ = zip(*points, strict=True)
+            axes.plot(calls, errors, color=colour, marker=mark, markersize=3.5, label=line)
+    axes.set(xscale="log", yscale="log", title=name, xlabel="network calls")
+    axes.set_xticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
+    axes.minorticks_off()
+    axes.grid(color="#e2e8f0", linewidth=0.6)
+    axes.legend(fontsize=6.5, frameon=False)
+
+
+def _point(text: str) -> tuple[int, float, str]:
+    """``error / calls: name`` as calls, error and name."""
+    numbers, name = text.split(": ", 1)
+    error, calls = numbers.split(" / ")
+    return int(calls), float(error), name
+
+
+def _table(cells: dict[str, Any]) -> str:
+    """A row for each problem and number of calls."""
+    rows = [
+        [name, budget, *(row.get(line, "") for line in LINES)]
+        for name, cell in cells.items()
+        for budget, row in cell.items()
+    ]
+    return table(["Problem", "At most", *(line.capitalize() for line in LINES)], rows)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive."""
+    app.add_directive("frontier-figure", FrontierFigure)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
