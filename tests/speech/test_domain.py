@@ -24,6 +24,9 @@ def test_a_file_is_read_at_the_models_rate(domain, tmp_path):
     soundfile.write(path, np.zeros(100, np.float32), 16_000)
     with pytest.raises(InputError, match=r"100 samples at 16 kHz.*cut it to 0\.50 s"):
         domain.read(path)
+    assert domain.read(path, resize=True).shape == (1, domain.samples)
+    soundfile.write(path, np.zeros(20_000, np.float32), 16_000)
+    assert domain.read(path, resize=True).shape == (1, domain.samples)
 
 
 def test_files_do_not_clip(domain, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from sicore.errors import InputError
@@ -73,18 +74,25 @@ class Speech(Domain):
         assert isinstance(x, Tensor)
         return self.spectrogram.decode(x)
 
-    def read(self, path: Path) -> Tensor:
+    def read(self, path: Path, *, resize: bool = False) -> Tensor:
         """A recording of the model's length, ``(1, samples)``: the first channel, at 16 kHz.
+
+        Args:
+            path: a sound file.
+            resize: cut a longer recording, and let silence follow a shorter one.
 
         Raises:
             InputError: when it cannot be read, or has another length.
         """
         sound = read_audio(Path(path)).resampled(RATE)
         waveform = torch.from_numpy(sound.samples[:1].copy())
+        if resize:
+            missing = max(0, self.samples - waveform.shape[1])
+            waveform = F.pad(waveform, (0, missing))[:, : self.samples]
         if waveform.shape[1] != self.samples:
             raise InputError(
                 f"{path}: has {waveform.shape[1]} samples at 16 kHz, the model's segments have "
-                f"{self.samples}; cut it to {self.samples / RATE:.2f} s"
+                f"{self.samples}; cut it to {self.samples / RATE:.2f} s, or add --resize"
             )
         return waveform
 
