@@ -73,6 +73,12 @@ def summary(
 def main() -> None:
     """Measure, and write ``speech.json``."""
     options = arguments(__doc__, model=Path("runs/enhance"))
+    if not (options.model.is_dir() and Mixtures.available()):
+        print(
+            f"speech: left out; it needs a training in {options.model} (or --model FOLDER) and the "
+            "recordings (sicore data fetch speech/mixtures)"
+        )
+        return
     torch.set_num_threads(1)
     model, step = load(options.model)
     data, samples = Mixtures("test"), int(SECONDS * RATE)
