@@ -23,11 +23,13 @@ CLASSES = [f"class {i}" for i in range(10)]
 DOMAIN = {"shape": [1, 28, 28], "mean": [0.286], "std": [0.353], "classes": CLASSES}
 
 
-def arguments(description: str | None) -> argparse.Namespace:
-    """``--quick`` and ``--results``."""
+def arguments(description: str | None, **paths: Path) -> argparse.Namespace:
+    """``--quick``, ``--results``, and one option for each of the paths, with its default."""
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, rougher figures")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON file")
+    for name, default in paths.items():
+        parser.add_argument(f"--{name}", type=Path, default=default)
     return parser.parse_args()
 
 

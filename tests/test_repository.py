@@ -23,7 +23,12 @@ from sicore.cli import root
 from sicore.plugins import get_registry, hookspecs
 
 ROOT = Path(__file__).parents[1]
-PROJECTS = ("pyproject.toml", "plugins/images/pyproject.toml", "apps/pyproject.toml")
+PROJECTS = (
+    "pyproject.toml",
+    "plugins/images/pyproject.toml",
+    "plugins/speech/pyproject.toml",
+    "apps/pyproject.toml",
+)
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 FEATURES = yaml.safe_load((ROOT / "docs/features.yaml").read_text(encoding="utf-8"))
 SKIPPED = {".git", ".venv", ".peers", "_build", "build", "dist", "demo", "node_modules"}
@@ -68,6 +73,7 @@ def test_extras_name_third_parties_only() -> None:
         "sicore.cli",
         "sicore.report",
         "sicore_images.plugin",
+        "sicore_speech.plugin",
         "sicore_apps.plugin",
     ],
 )

@@ -1,1 +1,1 @@
-"""What people do with sicore's models: restore pictures, see a demonstration."""
+"""What people do with sicore's models: restore pictures, enhance speech, see a demonstration."""

@@ -23,6 +23,12 @@ def sicore_register(registry: Registrar) -> None:
     )
     registry.add(
         "command",
+        "enhance",
+        "sicore_apps.enhance:command",
+        summary="Take the noise off recordings of speech.",
+    )
+    registry.add(
+        "command",
         "demo",
         "sicore_apps.demo:command",
         summary="Write a page that shows what the shipped model does.",

@@ -27,7 +27,7 @@ from sicore.objectives.laws import (
     WrappedLaw,
 )
 from sicore.objectives.learned_path import ForwardDrift, LearnedPath, learn_path
-from sicore.objectives.regression import Objective, Regulariser
+from sicore.objectives.regression import Objective, Regulariser, ValueRegulariser
 from sicore.objectives.transport import ExactOT, MinibatchOT, SinkhornOT
 from sicore.objectives.weights import (
     EDMWeight,
@@ -68,6 +68,7 @@ __all__ = [
     "TimeLaw",
     "Uniform",
     "UniformWeight",
+    "ValueRegulariser",
     "Weight",
     "WrappedLaw",
     "learn_path",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from sicore.interpolants import Interpolant, InterpolantSample
 from sicore.objectives.couplings import Coupled, Coupling, Independent
 from sicore.objectives.laws import TimeLaw, Uniform
 from sicore.objectives.weights import UniformWeight, Weight
-from sicore.predictions import Condition, Prediction
+from sicore.predictions import Condition, Kind, Prediction, Value
 from sicore.states import Noise, State, inner_by_leaf, leaves, scale, size_per_sample
 
 
@@ -32,6 +32,15 @@ class Regulariser(Protocol):
     def __call__(
         self, prediction: Prediction, sample: InterpolantSample, condition: Condition, noise: Noise
     ) -> Tensor:
+        """Its value for each sample, ``(B,)``."""
+        ...
+
+
+@runtime_checkable
+class ValueRegulariser(Protocol):
+    """A term of the value that the loss has predicted: it costs no further evaluation."""
+
+    def of_value(self, kind: Kind, value: Value, sample: InterpolantSample) -> Tensor:
         """Its value for each sample, ``(B,)``."""
         ...
 
@@ -59,7 +68,7 @@ class Objective:
     coupling: Coupling = Independent()
     antithetic: bool = False
     condition_dropout: float = 0.0
-    regularisers: tuple[Regulariser, ...] = ()
+    regularisers: tuple[Regulariser | ValueRegulariser, ...] = ()
     leaf_weights: Mapping[str, float] | None = None
 
     def __post_init__(self) -> None:
@@ -85,24 +94,26 @@ class Objective:
         pair = self.coupling(self.interpolant, x1, noise, condition)
         given = self._given(condition, pair, noise)
         sample = self.interpolant.sample(pair.x0, pair.x1, t, pair.z)
-        loss = self._error(prediction, sample, given)
+        value = prediction(sample.t, sample.x_t, given)
+        loss = self._error(prediction.kind, sample, value)
         if self.antithetic:
             mirrored = self.interpolant.sample(pair.x0, pair.x1, t, scale(-1.0, pair.z))
-            loss = (loss + self._error(prediction, mirrored, given)) / 2
+            other = prediction(mirrored.t, mirrored.x_t, given)
+            loss = (loss + self._error(prediction.kind, mirrored, other)) / 2
         self.time_law.observe(t, loss.detach())
         loss = self.time_law.correction(t).to(loss) * loss
         for regulariser in self.regularisers:
-            loss = loss + regulariser(prediction, sample, given, noise.named("regulariser"))
+            if isinstance(regulariser, ValueRegulariser):
+                loss = loss + regulariser.of_value(prediction.kind, value, sample)
+            else:
+                loss = loss + regulariser(prediction, sample, given, noise.named("regulariser"))
         return loss
 
-    def _error(
-        self, prediction: Prediction, sample: InterpolantSample, condition: Condition
-    ) -> Tensor:
+    def _error(self, kind: Kind, sample: InterpolantSample, value: Value) -> Tensor:
         p = self.interpolant.at(sample.t)
-        value = prediction(sample.t, sample.x_t, condition)
-        residuals = prediction.kind.residual(p, sample, value)
+        residuals = kind.residual(p, sample, value)
         squares = torch.stack([inner_by_leaf(r, r) for r in residuals]).sum(0)
-        weight = self.weight(p, prediction.kind).to(squares)
+        weight = self.weight(p, kind).to(squares)
         return (weight * self._share(sample.x1).to(squares) * squares).sum(0)
 
     def _share(self, x1: State) -> Tensor:

@@ -10,6 +10,7 @@ import yaml
 
 from sicore.config import Component, RunConfig, dump_config, load_config, parse_config
 from sicore.config.component import parameters_model
+from sicore.hub.build import build_coupling
 from sicore.interpolants import Interpolant
 from sicore.plugins import GROUPS, Entry, loaded
 from sicore.states import Noise
@@ -86,14 +87,16 @@ def check_preset(name: str) -> None:
     _check_round_trip(f"{name} with its data", whole)
     domain = whole.domain.build()
     items, labels = dataset.batch(torch.arange(min(128, len(dataset))))
-    check_domain(domain, items)
-    for key in labels:
+    encoded = getattr(dataset, "encoded", False)  # items that are states already
+    check_domain(domain, domain.decode(items) if encoded else items)
+    observed = build_coupling(whole, domain).observed
+    for key in set(labels) - {observed}:
         known = ", ".join(domain.conditions) or "none"
         require(
             key in domain.conditions,
             f"preset '{name}': the data have a condition '{key}', the domain has {known}",
         )
-    check_backbone(whole.network.build(domain=domain), domain)
+    check_backbone(whole.network.build(domain=domain), domain, observed=observed)
 
 
 def _check_round_trip(name: str, config: RunConfig) -> None:

@@ -307,3 +307,29 @@ def test_regularisers_are_added():
     x_t = (1 - t).float().unsqueeze(1) * noise.named("latent").normal_like(x1)
     made = Objective(Linear(), regularisers=(size, size)).loss(silent, x1, None, noise)
     torch.testing.assert_close(made, plain + 2 * x_t.square().sum(1))
+
+
+@dataclass(frozen=True)
+class Level:
+    """A term of the predicted value alone."""
+
+    def of_value(self, kind, value, sample):
+        assert kind is DATA
+        return (value - sample.x1).abs().mean(1)
+
+
+def test_a_term_of_the_value_costs_no_evaluation():
+    calls = []
+
+    def network(t, x):
+        calls.append(t)
+        return 0.5 * x
+
+    prediction = FunctionPrediction(network, Linear(), DATA)
+    noise, x1 = Noise.of(0, 64), Noise.of(1, 64).named("data").normal((2,))
+    plain = Objective(Linear()).loss(prediction, x1, None, noise)
+    term = Objective(Linear(), regularisers=(Level(),)).loss(prediction, x1, None, noise) - plain
+    assert len(calls) == 2
+    t = Uniform().sample(noise.named("time"), Linear())
+    x_t = Linear().sample(None, x1, t, Linear().latent(noise.named("latent"), x1)).x_t
+    torch.testing.assert_close(term, (0.5 * x_t - x1).abs().mean(1))

@@ -1,0 +1,1 @@
+"""Speech for sicore: noisy recordings, their clean ones, networks and metrics."""

@@ -1,0 +1,1 @@
+"""Recordings, noises and their mixtures."""

@@ -1,0 +1,81 @@
+"""What this plugin offers, as names and import paths: nothing is imported before its use."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+from sicore.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from sicore.plugins import Registrar
+
+SICORE_API = 1
+
+
+@hookimpl
+def sicore_register(registry: Registrar) -> None:
+    """Register the domain, its data sets, its network, its loss and its preset."""
+    registry.add(
+        "domain", "speech", "sicore_speech.domain:Speech", summary="Recordings of speech, 16 kHz"
+    )
+    registry.add(
+        "dataset",
+        "speech/mixtures",
+        "sicore_speech.data.mixtures:Mixtures",
+        summary="Speech with noise, music and babble, mixed as it is asked for",
+    )
+    registry.add(
+        "dataset",
+        "speech/folder",
+        "sicore_speech.data.folder:SpeechFolder",
+        summary="Your own recordings: data.folder=PATH with clean and noise, or clean and noisy",
+    )
+    registry.add(
+        "backbone",
+        "speech/unet",
+        "sicore_speech.backbones.unet:DualPathUNet",
+        summary="U-Net on spectrograms, recurrent over frequency and time",
+    )
+    registry.add(
+        "regulariser",
+        "speech/spectral",
+        "sicore_speech.spectral_loss:SpectralLoss",
+        summary="Differences of magnitudes and of waveforms",
+    )
+    registry.add(
+        "preset",
+        "speech/enhance",
+        "sicore_speech:presets/enhance.yaml",
+        summary="Noisy recordings to clean ones by a Schrödinger bridge, 1.3 M parameters",
+    )
+    registry.add(
+        "preset",
+        "speech/folder",
+        "sicore_speech:presets/folder.yaml",
+        summary="The same, from your own folders of recordings",
+    )
+
+
+@hookimpl
+def sicore_doctor() -> list[tuple[str, bool, str]]:
+    """Whether sound files, G.722 and the metrics work, and whether the recordings are here."""
+    from sicore_speech.data.places import find_recordings
+
+    def installed(module: str) -> bool:
+        return importlib.util.find_spec(module) is not None
+
+    return [
+        ("soundfile", installed("soundfile"), "pip install soundfile"),
+        ("PyAV", installed("av"), "optional, to prepare data: pip install 'sicore-speech[data]'"),
+        (
+            "PESQ and ESTOI",
+            installed("pesq") and installed("pystoi"),
+            "optional, for evaluation: pip install 'sicore-speech[metrics]'",
+        ),
+        (
+            "speech recordings",
+            find_recordings() is not None,
+            "optional, for training and evaluation: sicore data fetch speech/mixtures",
+        ),
+    ]
