@@ -96,7 +96,7 @@ class Cost:
     """
 
     def __init__(self, run: Runner, field: Field, x: Tensor) -> None:
-        self.run, self.field, self.x = run, field, x[:2].clone()
+        self.run, self.field, self.x = run, field, field.pair(x)
         self.known: dict[int, int] = {}
 
     def __call__(self, steps: int) -> int:
@@ -289,11 +289,12 @@ class Way:
             path = Linear()
             prediction = AsInterpolant(prediction, path)
             start = prediction.first_time
-            x = field.moved(x, field.first_level) * start
         if self.adaptive:
             tolerance = 10 ** (-steps / 2)
             solver, steps = replace(solver, rtol=tolerance, atol=tolerance), 1
         times = self.grid.times(steps, path, start, 1.0)
+        if self.on_linear or times[0] > 0:  # some grids begin at a lower noise level
+            x = field.moved(x, float(path.noise_level(times[0]))) * path.at(times[0]).beta
         ode = PathDynamics(prediction)
         dynamics = PathDynamics(prediction, _epsilon(self.epsilon, path)) if self.epsilon else ode
         noise = Noise.of(torch.initial_seed(), len(x))

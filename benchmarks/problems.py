@@ -273,6 +273,13 @@ class Field:
             self._moved[key] = (x, moved / beta)
         return self._moved[key][1]
 
+    def pair(self, x: Tensor) -> Tensor:
+        """Two of the states, the same object for the same states."""
+        key = (id(x), -1.0)
+        if key not in self._moved:
+            self._moved[key] = (x, x[:2].clone())
+        return self._moved[key][1]
+
     def epsilon(self, t: Tensor) -> Tensor:
         """``ε(t)`` of the SDE: γ on the linear path, half the squared diffusion on the others."""
         from sicore.dynamics import noising, proportional
