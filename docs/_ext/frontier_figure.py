@@ -41,7 +41,7 @@ class FrontierFigure(SphinxDirective):
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{NAME}.png"
         figures = result["figures"].items()
-        cells = {name: cell["best"] for name, cell in figures if name.startswith(("ODE", "SDE"))}
+        cells = {name: cell for name, cell in figures if name.startswith(("ODE", "SDE"))}
         draw(cells, target)
         alt = "Error against the number of network calls for each problem: sicore below its peers"
         html = f'<img src="_images/{target.name}" alt="{alt}" loading="lazy">'
@@ -65,15 +65,21 @@ def draw(cells: dict[str, Any], target: Path) -> None:
         figure.savefig(target)
 
 
-def _panel(axes: Any, name: str, rows: dict[str, Any]) -> None:
+def _panel(axes: Any, name: str, cell: dict[str, Any]) -> None:
+    rows, floor = cell["best"], cell.get("floor")
     for line, (colour, mark) in LINES.items():
         points = [_point(row[line]) for row in rows.values() if row.get(line, "none") != "none"]
         if points:
             calls, errors, _ = zip(*points, strict=True)
             axes.plot(calls, errors, color=colour, marker=mark, markersize=3.5, label=line)
-    axes.set(xscale="log", yscale="log", title=name, xlabel="network calls")
+    if floor:
+        axes.axhline(floor["root mean square"], color=INK, linestyle=":", label="exact samples")
+    scale = "linear" if floor else "log"
+    axes.set(xscale="log", yscale=scale, title=name, xlabel="network calls")
     axes.set_xticks([5, 10, 20, 50, 100], ["5", "10", "20", "50", "100"])
     axes.minorticks_off()
+    if floor:
+        axes.set_ylim(bottom=0)
     axes.grid(color="#e2e8f0", linewidth=0.6)
     axes.legend(fontsize=6.5, frameon=False)
 
@@ -90,7 +96,7 @@ def _table(cells: dict[str, Any]) -> str:
     rows = [
         [name, budget, *(row.get(line, "") for line in LINES)]
         for name, cell in cells.items()
-        for budget, row in cell.items()
+        for budget, row in cell["best"].items()
     ]
     return table(["Problem", "At most", *(line.capitalize() for line in LINES)], rows)
 
