@@ -25,18 +25,9 @@ if TYPE_CHECKING:
 
 COUNT, TUNING = 16, 16
 BUDGETS = (5, 10, 20)
-SOLVERS = (
-    "heun",
-    "midpoint",
-    "ab2",
-    "ab3",
-    "dpmpp-2m",
-    "deis-3",
-    "unipc-2",
-    "v-adams-2",
-    "v-adams-3",
-)
-GRIDS = ("uniform", "angle", "cosine")
+SOLVERS = ("heun", "midpoint", "ab2", "dpmpp-2m", "unipc-2", "v-adams-2", "v-adams-3")
+GRIDS = ("uniform", "cosine", "ratio (scale 2.0)", "ratio (scale 3.0)")
+frontier.EXTRA["grid"].append({"name": "ratio", "scale": 3.0})
 
 
 @dataclass(frozen=True)
