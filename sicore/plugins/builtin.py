@@ -169,7 +169,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "v-adams-2": (
             "sicore.solvers.family:v_adams_2",
-            "the v-prediction in the angle, corrected; best with 5 to 20 calls, on the grid angle",
+            "the v-prediction in the angle, corrected; best with 5 to 20 calls, on a tuned grid",
         ),
         "v-adams-3": (
             "sicore.solvers.family:v_adams_3",

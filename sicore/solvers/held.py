@@ -6,8 +6,9 @@ exactly,
 
 ``x_s = jump(t → s; x_t, q_t) + ∫_t^s K(s, τ) dq(τ)``,
 
-on any path. The jump is a row over the path's expectations (see ``sicore.predictions.kinds``), and
-K is bounded where the paths of diffusion models have their singularities:
+on any path that determines q. The jump is a row over the path's expectations (see
+``sicore.predictions.kinds``), and K is bounded where the paths of diffusion models have their
+singularities:
 
 =========  =================================  ==================================
 held       jump                               K(s, τ)
@@ -16,6 +17,7 @@ data       ``α_s E0 + β_s E1 + γ_s ρ E[z]``   ``β_s − ρ_{τs} γ_s β_τ
 noise      the same, ρ = 1                    ``γ_s − β_s γ_τ/β_τ``
 velocity   ``x_t + (s − t) b``                ``s − τ``
 pair       ``x_t + (s − t) v + (γ_s − γ_t)η`` ``s − τ`` for v, ``γ_s − γ_τ`` for η
+residual   see ``HeldResidual``               ``√S_s (θ_s − θ_τ)``
 =========  =================================  ==================================
 
 For an SDE with ``ε(t)``, the noise that is in the state is kept by the factor
