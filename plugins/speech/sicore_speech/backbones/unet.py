@@ -78,7 +78,7 @@ class DualPathUNet(nn.Module):
             inner = (Block(width, width, features) for _ in range(blocks - 1))
             grow = [nn.ConvTranspose2d(width, channels[level - 1], 2, stride=2)] if level else []
             self.up.append(Stage(Block(2 * width, width, features), *inner, *grow))
-        self.norm = nn.GroupNorm(groups(channels[0]), channels[0])
+        self.norm = ChannelNorm(channels[0])
         self.head = zeroed(nn.Conv2d(channels[0], 2 * (self.signals + 1) * fold, 3, padding=1))
 
     def forward(
@@ -145,23 +145,30 @@ class TimeEmbedding(nn.Module):
 
 
 class Block(nn.Module):
-    """``skip(x) + conv(silu((1 + a) · norm(conv(silu(norm(x)))) + b))``, (a, b) from the time."""
+    """``skip(x) + conv(silu((1 + a) · conv(norm(x)) + b))``, (a, b) from the time."""
 
     def __init__(self, inputs: int, outputs: int, features: int) -> None:
         super().__init__()
-        self.norm_in = nn.GroupNorm(groups(inputs), inputs)
+        self.norm = ChannelNorm(inputs)
         self.conv_in = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.film = nn.Linear(features, 2 * outputs)
-        self.norm_out = nn.GroupNorm(groups(outputs), outputs)
         self.conv_out = zeroed(nn.Conv2d(outputs, outputs, 3, padding=1))
         self.skip = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
 
     def forward(self, x: Tensor, film: Tensor) -> Tensor:
         """``(B, inputs, F, T) -> (B, outputs, F, T)``."""
-        a, b = self.film(film)[..., None, None].chunk(2, 1)
-        h = self.conv_in(F.silu(self.norm_in(x)))
-        h = F.silu(self.norm_out(h) * (1 + a) + b)
+        h = self.conv_in(self.norm(x))
+        a, b = self.film(film).to(h.dtype)[..., None, None].chunk(2, 1)
+        h = F.silu(torch.addcmul(b, h, 1 + a))
         return cast("Tensor", self.skip(x) + self.conv_out(h))
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Normalises the channels of each bin by themselves, so that no bin depends on far ones."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(B, C, F, T) -> (B, C, F, T)``."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
 class DualPath(nn.Module):
@@ -215,11 +222,6 @@ def complex_product(a: Tensor, x: Tensor) -> Tensor:
     """``a · x`` where the two channels are real and imaginary part."""
     real = a[:, 0] * x[:, 0] - a[:, 1] * x[:, 1]
     return torch.stack((real, a[:, 0] * x[:, 1] + a[:, 1] * x[:, 0]), 1)
-
-
-def groups(channels: int) -> int:
-    """The largest number of normalisation groups up to 8 that divides ``channels``."""
-    return next(g for g in range(8, 0, -1) if channels % g == 0)
 
 
 def zeroed(conv: nn.Conv2d) -> nn.Conv2d:
