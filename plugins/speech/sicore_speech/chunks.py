@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,9 @@ class Chunks:
     Where two chunks overlap, the first quarter of the overlap is the earlier one's alone and the
     last quarter the later one's, since a network knows least at the ends of a chunk; between
     them one fades into the other by a raised cosine. The weights of all chunks sum to 1.
+
+    A recording comes in blocks ``(channels, m)`` of any lengths, and only what the present chunks
+    need is held.
 
     Args:
         length: samples of a chunk.
@@ -48,25 +51,53 @@ class Chunks:
         """How many chunks cover n samples."""
         return 1 + max(0, math.ceil((n - self.length) / self.hop))
 
-    def cut(self, waveform: Tensor, first: int, last: int) -> Tensor:
-        """Chunks ``first`` to ``last − 1`` of ``(n,)`` samples; after the end there is silence."""
-        start, stop = first * self.hop, (last - 1) * self.hop + self.length
-        part = waveform[start:stop]
-        return F.pad(part, (0, stop - start - len(part))).unfold(0, self.length, self.hop)
+    def cut(self, blocks: Iterable[Tensor], n: int, size: int) -> Iterator[tuple[int, Tensor]]:
+        """Chunks, so many at a time.
 
-    def batches(self, n: int, size: int) -> Iterator[tuple[int, int]]:
-        """The first and the last chunk of each batch of so many."""
-        total = self.count(n)
-        return ((first, min(first + size, total)) for first in range(0, total, size))
+        Args:
+            blocks: the recording.
+            n: its samples; after them there is silence.
+            size: chunks at a time, fewer at the end.
 
-    def add(self, target: Tensor, pieces: Tensor, first: int) -> None:
-        """Add weighted chunks from number ``first`` on to ``(n,)`` samples, in place."""
-        total = self.count(len(target))
-        for number, piece in enumerate(pieces, first):
-            start = number * self.hop
-            stop = min(start + self.length, len(target))
-            weight = self.weight(number == 0, number == total - 1).to(piece)
-            target[start:stop] += (weight * piece)[: stop - start]
+        Yields:
+            The number of the first chunk, and the chunks ``(channels, up to size, length)``.
+        """
+        source, total = iter(blocks), self.count(n)
+        held = next(source)
+        for first in range(0, total, size):
+            many = min(size, total - first)
+            needed = (many - 1) * self.hop + self.length
+            parts, have = [held], held.shape[1]
+            while have < needed and (block := next(source, None)) is not None:
+                parts.append(block)
+                have += block.shape[1]
+            held = F.pad(torch.cat(parts, 1), (0, max(0, needed - have)))
+            yield first, held[:, :needed].unfold(1, self.length, self.hop)
+            held = held[:, many * self.hop :].clone()  # a view would keep the whole of it
+
+    def join(self, pieces: Iterable[tuple[int, Tensor]], n: int) -> Iterator[Tensor]:
+        """The recording again, in blocks ``(channels, m)`` of n samples in all.
+
+        Args:
+            pieces: the chunks in order, as `cut` gives them.
+            n: samples of the recording.
+        """
+        total, start = self.count(n), 0
+        tail: Tensor | None = None
+        for first, batch in pieces:
+            many = batch.shape[1]
+            sums = batch.new_zeros(batch.shape[0], (many - 1) * self.hop + self.length)
+            if tail is not None:
+                sums[:, : self.overlap] = tail
+            for place in range(many):
+                number = first + place
+                weight = self.weight(number == 0, number == total - 1).to(batch)
+                sums[:, place * self.hop :][:, : self.length] += weight * batch[:, place]
+            ready, tail = sums[:, : many * self.hop], sums[:, many * self.hop :]
+            if first + many == total:
+                ready = sums
+            yield ready[:, : n - start]
+            start += ready.shape[1]
 
     def weight(self, first: bool, last: bool) -> Tensor:
         """The weight of each sample of a chunk, ``(length,)``; no fade at the recording's ends."""
