@@ -45,7 +45,7 @@ class Enhanced:
 
     Args:
         ready: what there was to do.
-        gain: what the result was multiplied by, so that it does not clip; 1 unless it would.
+        gain: what the results were multiplied by, so that none clips; 1 unless one would.
         seconds: that it took, without writing.
         uncertainty: the picture of the samples' deviation, the bytes of a PNG file.
     """
@@ -152,13 +152,12 @@ def enhance_recording(
             drawn.append(_kept(scratch / f"{number}.w64", clean, noisy))
         seconds = time.monotonic() - started
         if not job.samples:
-            gain = _write(drawn[0], job.target, noisy)
+            gain = _write({job.target: drawn[0]}, noisy)
             return Enhanced(ready, gain, seconds)
         mean = _kept(scratch / "mean.w64", _mean(drawn), noisy)
         picture = png_bytes(uncertainty_picture(mean, drawn))
-        gain = _write(mean, job.target, noisy)
-        for number, sample in enumerate(drawn, 1):
-            _write(sample, job.sample(number), noisy)
+        samples = {job.sample(number): sample for number, sample in enumerate(drawn, 1)}
+        gain = _write({job.target: mean} | samples, noisy)
         write_atomically(job.uncertainty, lambda path: path.write_bytes(picture))
         return Enhanced(ready, gain, seconds, picture)
 
@@ -187,10 +186,19 @@ def _mean(drawn: list[Recording]) -> Iterator[np.ndarray]:
         yield np.mean(blocks, 0)
 
 
-def _write(clean: Recording, target: Path, noisy: Recording) -> float:
-    """Write with the source's rate and length, scaled down if it would clip; returns the gain."""
-    peak = max(float(np.abs(block).max()) for block in clean.blocks(noisy.rate, noisy.n))
-    gain = 1 / max(1.0, peak)
-    blocks = (gain * block for block in clean.blocks(noisy.rate, noisy.n))
-    write_recording(target, blocks, noisy.rate, noisy.channels, noisy.subtype)
+def _write(results: Mapping[Path, Recording], noisy: Recording) -> float:
+    """Write with the source's rate and length; all are scaled down alike if one would clip.
+
+    Returns:
+        What they were multiplied by.
+    """
+    loudest = max(
+        float(np.abs(block).max())
+        for clean in results.values()
+        for block in clean.blocks(noisy.rate, noisy.n)
+    )
+    gain = 1 / max(1.0, loudest)
+    for target, clean in results.items():
+        blocks = (gain * block for block in clean.blocks(noisy.rate, noisy.n))
+        write_recording(target, blocks, noisy.rate, noisy.channels, noisy.subtype)
     return gain

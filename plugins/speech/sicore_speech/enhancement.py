@@ -37,17 +37,17 @@ def enhance_blocks(
     """Clean a recording that comes in blocks, and goes in others.
 
     Each chunk of each channel is divided by its own peak before and multiplied by it after, as in
-    training, so that loudness is kept. One number for the whole recording would fade nothing
-    across seams, but networks are not scale-equivariant: what is 20 dB below the loudest part
-    would hardly be cleaned. Sample k of a seed belongs to chunk k of every channel whatever the
-    batch size.
+    training, so that loudness is kept. (With one number for the whole recording, what is 20 dB
+    below its loudest part would hardly be cleaned: networks know what they were trained on.)
+    Sample k of a seed belongs to chunk k of every channel whatever the batch size.
 
     Args:
         model: a bridge from noisy to clean in the domain of speech.
         blocks: float32 ``(channels, m)`` at 16 kHz, of any lengths.
         n: samples in all.
         seed: of the sampler.
-        overlap: samples that a chunk shares with the next one; by default a quarter of it.
+        overlap: samples that a chunk shares with the next one; by default a quarter of it, such
+            that the frames of all chunks are those of the whole recording.
         batch_size: chunks at once.
         bfloat16: run the network's convolutions and products in bfloat16.
         advance: called with a number of chunks when they are done, ``n_chunks`` for each channel.
@@ -141,4 +141,5 @@ def chunks_of(model: Model, overlap: int | None = None) -> Chunks:
             f"this model is of the domain '{model.domain.name}'"
         )
     domain: Any = model.domain
-    return Chunks(domain.samples, domain.samples // 4 if overlap is None else overlap)
+    quarter = domain.samples - domain.spectrogram.hop * (3 * domain.frames // 4)
+    return Chunks(domain.samples, quarter if overlap is None else overlap)

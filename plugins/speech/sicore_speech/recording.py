@@ -117,7 +117,10 @@ def write_recording(
         nonlocal n, peak
         with soundfile.SoundFile(scratch, "w", rate, channels, stored) as file:
             for block in blocks:
-                file.write(block.T)
+                try:
+                    file.write(block.T)
+                except soundfile.SoundFileError as error:
+                    raise InputError(f"{path}: cannot be written ({error})") from None
                 n, peak = n + block.shape[1], max(peak, float(np.abs(block).max(initial=0.0)))
 
     write_atomically(path, write)
