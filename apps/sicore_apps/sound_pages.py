@@ -115,7 +115,7 @@ def _spectrograms(named: Mapping[str, Recording]) -> Figure:
         Panel(name, decibels(power / loudest, 1e-30), -RANGE, 0.0)
         for name, power in spectra.items()
     ]
-    caption = f"Spectrograms, in decibels below the loudest bin of the one {first}."
+    caption = f"Spectrograms, in decibels relative to the loudest bin of the recording {first}."
     picture = chart(panels, named[first].seconds, RATE / 2000)
     return Figure(png_bytes(picture), caption, smooth=True)
 
