@@ -36,7 +36,7 @@ def chosen_model(model: str | None, method: str | None, dereverb: bool) -> str:
     if dereverb:
         raise InputError(
             f"--dereverb: no model '{name}' is installed, and this version has no preset of it; "
-            f"train one from your own pairs: {_training(FAMILY + 'folder')}"
+            f"with pairs of your own, {_training(FAMILY + 'folder')}"
         )
     short = [known.removeprefix(FAMILY) for known in _known("model")]
     hint = did_you_mean(name.removeprefix(FAMILY), short)

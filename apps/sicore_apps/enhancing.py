@@ -115,7 +115,7 @@ def enhance_jobs(
             try:
                 yield enhance_recording(model, each, seed=seed, options=options, bar=bar)
             except InputError as error:
-                failed.append(str(error))
+                failed.append(f"{each.job.source}: {error}")
 
 
 def enhance_recording(

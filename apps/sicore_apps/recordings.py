@@ -109,6 +109,9 @@ def _check(jobs: Iterable[Job], pages: list[Path], overwrite: bool) -> None:
             )
         if job.reference is not None and not job.reference.is_file():
             raise InputError(f"{job.reference}: no such file; it is the reference of {job.source}")
+    for page in pages:
+        if page.suffix.lower() not in (".html", ".htm"):
+            raise InputError(f"{page}: expected the name of a page, which ends in .html")
     for path in [*(path for job in jobs for path in job.results), *pages]:
         place = path.resolve()
         if place in sources | references:

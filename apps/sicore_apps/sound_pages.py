@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import soundfile
 
 from sicore.errors import InputError
 from sicore.hub import Model
@@ -17,16 +15,17 @@ from sicore_apps.charts import Panel, chart
 from sicore_apps.enhancing import Enhanced
 from sicore_apps.spectra import decibels, frames, pooled, powers
 from sicore_images.rendering import png_bytes
+from sicore_speech.audio import flac_bytes
 from sicore_speech.metrics import METRICS
 from sicore_speech.recording import Recording, open_recording
 from sicore_speech.spectrogram import RATE
 
-RANGE = 80.0
-HEARD = 30.0
-HEARD_IN_ALL = 300.0
-LEAST_HEARD = 5.0
-MEASURED = 60.0
-MOST = 60
+RANGE = 80.0  # dB from the darkest to the brightest colour
+HEARD = 30.0  # seconds of a player,
+HEARD_IN_ALL = 300.0  # of all recordings of a page together,
+LEAST_HEARD = 5.0  # and of each, however many there are
+MEASURED = 60.0  # seconds from the start that the metrics look at
+MOST = 60  # recordings on a page
 
 TITLES = {"pesq": "PESQ (wide band)", "estoi": "ESTOI", "si_sdr": "SI-SDR (dB)"}
 FORMATS = {"pesq": ".2f", "estoi": ".3f", "si_sdr": ".1f"}
@@ -123,13 +122,11 @@ def _spectrograms(named: Mapping[str, Recording]) -> Figure:
 def _player(recording: Recording, name: str, seconds: float) -> Player:
     """The first seconds of at most two channels, as FLAC."""
     wave = beginning(recording, seconds)[:2]
-    file = io.BytesIO()
-    soundfile.write(file, wave.T / max(1.0, float(np.abs(wave).max())), RATE, format="FLAC")
     whole = recording.seconds <= seconds
     caption = name if whole else f"{name}: the first {seconds:g} of {recording.seconds:.0f} s"
     if recording.channels > 2:
         caption += f", the first two of {recording.channels} channels"
-    return Player(file.getvalue(), "audio/flac", caption)
+    return Player(flac_bytes(wave, RATE), "audio/flac", caption)
 
 
 def beginning(recording: Recording, seconds: float) -> np.ndarray:

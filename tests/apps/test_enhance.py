@@ -190,15 +190,17 @@ def test_wrong_flags(sicore, speech_model, tmp_path, monkeypatch, flags, message
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
-def test_fast_is_one_step_of_ddim(sicore, speech_model, tmp_path, monkeypatch):
+def test_fast_is_one_step_of_ddim(sicore, random_speech_model, tmp_path, monkeypatch):
     from sicore_apps import samplers
 
     monkeypatch.setattr(samplers, "quick_bfloat16", lambda device: False)
     soundfile.write(tmp_path / "a.wav", tone(0.5, RATE), RATE)
-    words = ("enhance", tmp_path / "a.wav", "--model", speech_model, "-o")
+    words = ("enhance", tmp_path / "a.wav", "--model", random_speech_model, "-o")
     assert sicore(*words, tmp_path / "b.wav", "--fast")[0] == 0
     assert sicore(*words, tmp_path / "c.wav", "--solver", "ddim", "--steps", 1)[0] == 0
+    assert sicore(*words, tmp_path / "d.wav", "--solver", "ddim", "--steps", 2)[0] == 0
     assert (tmp_path / "b.wav").read_bytes() == (tmp_path / "c.wav").read_bytes()
+    assert (tmp_path / "b.wav").read_bytes() != (tmp_path / "d.wav").read_bytes()
 
 
 @pytest.mark.parametrize(

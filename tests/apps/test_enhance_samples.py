@@ -7,6 +7,9 @@ import pytest
 import soundfile
 from PIL import Image
 
+from sicore.errors import InputError
+from sicore_apps.recordings import plan_jobs
+
 RATE = 16_000
 
 
@@ -93,13 +96,9 @@ def test_the_report(sicore, speech_model, tmp_path, pair):
     for text in ("exponential-sde", "0 to 1", "real-time factor", "posterior samples"):
         assert text in page
     assert "http" not in page.replace("http-equiv", "")
-    assert sicore(*words, *report)[0] == 1
-    assert "nothing is measured" in _again(sicore, words, report)
-
-
-def _again(sicore, words, report):
-    assert sicore(*words, *report, "--overwrite")[0] == 0
-    return report[1].read_text("utf-8")
+    status, _, errors = sicore(*words, "--overwrite", "--report", clean)
+    assert status == 1
+    assert "clean.wav: expected the name of a page" in errors
 
 
 def test_a_reference_of_another_length_is_not_measured(sicore, speech_model, tmp_path, pair):
@@ -116,21 +115,34 @@ def test_a_report_of_a_folder(sicore, speech_model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(sound_pages, "HEARD_IN_ALL", 0.5)
     monkeypatch.setattr(sound_pages, "LEAST_HEARD", 0.1)
-    source, known = tmp_path / "in", tmp_path / "clean"
-    for folder in (source / "deep", known / "deep"):
-        folder.mkdir(parents=True)
+    source = tmp_path / "in"
+    (source / "deep").mkdir(parents=True)
     for name in ("a.wav", "deep/b & <c>.wav"):
         soundfile.write(source / name, noise(1.0, 3), RATE)
-        soundfile.write(known / name, noise(1.0, 3), RATE)
     (source / "broken.wav").write_text("text")
-    (known / "broken.wav").write_text("text")
     words = ("enhance", source, "-o", tmp_path / "out", "--model", speech_model)
-    flags = ("--report", tmp_path / "page.html", "--reference", known)
-    status, _, errors = sicore(*words, *flags)
+    status, _, errors = sicore(*words, "--report", tmp_path / "page.html")
     assert status == 1
     assert "broken.wav: cannot be read as sound" in errors
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "b &amp; &lt;c&gt;.wav" in page
+    assert page.count("nothing is measured") == 2
     parts = sounds(page)
-    assert [part.shape for part in parts] == [(RATE // 4, 2)] * 6
+    assert [part.shape for part in parts] == [(RATE // 4, 2)] * 4
     assert "the first 0.25 of 1 s, the first two of 3 channels" in page
+
+
+def test_references_of_a_folder_have_the_names_of_its_recordings(tmp_path):
+    for folder in ("in/deep", "clean/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.wav").write_bytes(b"")
+    source, output, clean = (tmp_path / name for name in ("in", "out", "clean"))
+    (job,) = plan_jobs(source, output, False, reference=clean)
+    assert job.reference == clean / "deep" / "a.wav"
+    with pytest.raises(InputError, match="would be replaced"):
+        plan_jobs(source, clean, True, reference=clean)
+    with pytest.raises(InputError, match="is no folder"):
+        plan_jobs(source, output, False, reference=job.reference)
+    job.reference.unlink()
+    with pytest.raises(InputError, match=r"a\.wav: no such file; it is the reference of"):
+        plan_jobs(source, output, False, reference=clean)

@@ -137,6 +137,14 @@ def test_loudness_goes_through(random):
     torch.testing.assert_close(loud, 4 * enhance(random, noisy), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.*not finite")
+def test_a_result_that_is_not_finite():
+    broken = model_of()
+    next(iter(broken.network.parameters())).fill_(np.nan)
+    with pytest.raises(InputError, match="not finite near 0 s"):
+        enhance(broken, torch.from_numpy(voice(1.0)))
+
+
 def test_silence(random):
     assert enhance(random, torch.zeros(20_000)).isfinite().all()
 

@@ -57,7 +57,8 @@ def enhance_blocks(
         Blocks ``(channels, m)``, n samples in all, on the device of the blocks.
 
     Raises:
-        InputError: for another domain's model, or a model that does not start from the recording.
+        InputError: for another domain's model, a model that does not start from the recording, or
+            a result that is not finite.
     """
     chunks = chunks_of(model, overlap)
     domain: Any = model.domain
@@ -73,6 +74,11 @@ def enhance_blocks(
                 first_index=first,
                 batch_size=batch_size,
                 **options,
+            )
+        if bool(drawn.status.any()):
+            raise InputError(
+                f"the result is not finite near {first * chunks.hop / RATE:.0f} s: take more steps "
+                "or another solver"
             )
         if advance is not None:
             advance(len(noisy))
