@@ -44,6 +44,12 @@ def sicore_register(registry: Registrar) -> None:
         summary="Differences of magnitudes and of waveforms",
     )
     registry.add(
+        "regulariser",
+        "speech/loudness",
+        "sicore_speech.loudness_loss:LoudnessLoss",
+        summary="Differences of loudness, as ears have it (after ITU-T P.862)",
+    )
+    registry.add(
         "preset",
         "speech/enhance",
         "sicore_speech:presets/enhance.yaml",
