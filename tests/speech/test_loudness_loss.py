@@ -30,8 +30,8 @@ def noise(like, level):
 def test_what_cannot_be_heard_costs_nothing(clean):
     """The same recording, at another level, or with noise 60 dB below it; not at 20 dB."""
     x = states(clean)
-    assert float(loudness_distance(x, x).max()) < 1e-3
-    assert float(loudness_distance(x, states(3 * clean)).max()) < 1e-3
+    assert float(loudness_distance(x, x).max()) < 2e-3
+    assert float(loudness_distance(x, states(3 * clean)).max()) < 2e-3
     assert float(loudness_distance(x, states(clean + noise(clean, 1e-3))).max()) < 0.2
     assert float(loudness_distance(x, states(clean + noise(clean, 0.1))).min()) > 0.5
 
@@ -72,6 +72,9 @@ def test_gradients_are_finite_at_silence_and_point_downhill(clean):
     loudness_distance(zero.detach(), zero).sum().backward()
     assert zero.grad is not None
     assert bool(zero.grad.isfinite().all())
+    same = states(clean).requires_grad_()
+    (none,) = torch.autograd.grad(loudness_distance(states(clean), same).sum(), same)
+    assert bool(none.isfinite().all())
     x, y = states(clean), states(clean + noise(clean, 0.3)).requires_grad_()
     cost = loudness_distance(x, y).sum()
     (slope,) = torch.autograd.grad(cost, y)
@@ -84,6 +87,8 @@ def test_the_loss_is_the_weighted_distance_of_predicted_data(clean):
     sample = InterpolantSample(torch.zeros(3), x, x, x, x)
     loss = LoudnessLoss(0.5).of_value(DATA, y, sample)
     torch.testing.assert_close(loss, 0.5 * loudness_distance(x, y))
+    with torch.autocast("cpu", torch.bfloat16):  # powers need all their digits
+        torch.testing.assert_close(LoudnessLoss(0.5).of_value(DATA, y, sample), loss)
     with pytest.raises(InputError, match="prediction=data"):
         LoudnessLoss().of_value(NOISE, y, sample)
     with pytest.raises(InputError, match="weight >= 0"):

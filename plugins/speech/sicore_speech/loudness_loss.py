@@ -35,6 +35,7 @@ from sicore_speech.spectrogram import RATE, Spectrogram
 BANDS = 48
 LEVEL = 1e7  # the mean power of a recording, between 325 and 3250 Hz, in units of the threshold
 QUIETEST = 1e-9  # of a recording's power, so that silence has a gradient
+LEAST = 1e-3  # of a disturbance, whose sixth power still is a float32
 EXPONENT = 0.23
 
 
@@ -59,7 +60,8 @@ class LoudnessLoss:
         """The weighted distance of each sample, ``(B,)``."""
         if kind != DATA or not isinstance(value, Tensor) or not isinstance(sample.x1, Tensor):
             raise InputError("speech/loudness: compares predicted data; set prediction=data")
-        return self.weight * loudness_distance(sample.x1.float(), value.float())
+        with torch.autocast(value.device.type, enabled=False):
+            return self.weight * loudness_distance(sample.x1.float(), value.float())
 
 
 def loudness_distance(clean: Tensor, estimate: Tensor) -> Tensor:
@@ -88,7 +90,7 @@ def _over_time(frames: Tensor, window: int = 40) -> Tensor:
     """Root mean square over the recording of the sixth-power mean of each third of a second."""
     length = min(window, frames.shape[1])
     parts = frames.unfold(1, length, max(1, length // 2))
-    inner = (parts + QUIETEST).pow(6).mean(2).pow(1 / 6)
+    inner = (parts + LEAST).pow(6).mean(2).pow(1 / 6)
     return inner.square().mean(1).sqrt()
 
 
