@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -62,11 +63,10 @@ def enhance_blocks(
     """
     chunks = chunks_of(model, overlap)
     domain: Any = model.domain
-    precision = torch.autocast(model.device.type, torch.bfloat16, enabled=bfloat16)
 
     def clean(first: int, noisy: Tensor) -> Tensor:
         peak = loudest(noisy)
-        with precision:
+        with torch.autocast(model.device.type, torch.bfloat16) if bfloat16 else nullcontext():
             drawn = model.sample(
                 len(noisy),
                 x0=domain.encode(noisy / peak),
