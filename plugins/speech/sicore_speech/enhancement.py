@@ -147,5 +147,6 @@ def chunks_of(model: Model, overlap: int | None = None) -> Chunks:
             f"this model is of the domain '{model.domain.name}'"
         )
     domain: Any = model.domain
-    quarter = domain.samples - domain.spectrogram.hop * (3 * domain.frames // 4)
-    return Chunks(domain.samples, quarter if overlap is None else overlap)
+    hop = domain.spectrogram.hop
+    quarter = domain.samples - hop * (3 * domain.frames // 4)
+    return Chunks(domain.samples, quarter if overlap is None else overlap, step=hop)
