@@ -89,7 +89,7 @@ def local(frames):
 def test_chunks_are_as_the_whole_recording(steps):
     part, whole = local(128), local(1024)
     loud_then_quiet = voice(6.0) * np.linspace(1.0, 0.02, 96_000, dtype=np.float32)
-    noisy = torch.from_numpy(loud_then_quiet)
+    noisy = torch.from_numpy(loud_then_quiet[:95_950])
     assert chunks_of(part).count(len(noisy)) == 8
     assert chunks_of(whole).count(len(noisy)) == 1
     chunked, at_once = (enhance(model, noisy, steps=steps) for model in (part, whole))
