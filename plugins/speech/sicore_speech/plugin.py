@@ -40,6 +40,18 @@ def sicore_register(registry: Registrar) -> None:
         summary="Your own recordings: data.folder=PATH with clean and noise, or clean and noisy",
     )
     registry.add(
+        "dataset",
+        "speech/librispeech",
+        "sicore_speech.data.librispeech:LibriSpeech",
+        summary="Readings of audiobooks, mixed with noise as it is asked for",
+    )
+    registry.add(
+        "dataset",
+        "speech/voicebank-demand",
+        "sicore_speech.data.voicebank:VoiceBankDemand",
+        summary="VoiceBank–DEMAND: pairs of clean and noisy recordings, the usual splits",
+    )
+    registry.add(
         "backbone",
         "speech/unet",
         "sicore_speech.backbones.unet:DualPathUNet",
@@ -79,6 +91,11 @@ def sicore_doctor() -> list[tuple[str, bool, str]]:
     return [
         ("soundfile", installed("soundfile"), "pip install soundfile"),
         ("PyAV", installed("av"), "optional, to prepare data: pip install 'sicore-speech[data]'"),
+        (
+            "torchaudio",
+            installed("torchaudio"),
+            "optional, for LibriSpeech: pip install --no-deps torchaudio",
+        ),
         (
             "PESQ and ESTOI",
             installed("pesq") and installed("pystoi"),
