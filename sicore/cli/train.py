@@ -16,6 +16,7 @@ from sicore.cli.options import check_device, device_option, example, output_opti
         "sicore train images/fashion-mnist training.steps=200 network.channels=32 -o runs/small",
         "sicore train images/fashion-mnist -o runs/fashion --resume",
         "sicore train images/folder --data my-pictures -o runs/mine",
+        "sicore train images/folder --data my-pictures --from images/fashion-mnist -o runs/tuned",
     )
 )
 @click.argument("preset")
@@ -23,6 +24,13 @@ from sicore.cli.options import check_device, device_option, example, output_opti
 @output_option
 @click.option("--resume", is_flag=True, help="Continue from the folder's last checkpoint.")
 @click.option("--data", metavar="FOLDER", help="Your own data: the same as data.folder=…")
+@click.option(
+    "--from",
+    "start_from",
+    multiple=True,
+    metavar="[PART=]MODEL",
+    help="Start from the weights of a trained model, or give them to one part of the network.",
+)
 @click.option("--seed", type=click.IntRange(0), help="The same as training.seed=…")
 @device_option
 def command(
@@ -32,6 +40,7 @@ def command(
     overwrite: bool,
     resume: bool,
     data: str | None,
+    start_from: tuple[str, ...],
     seed: int | None,
     device: str | None,
 ) -> None:
@@ -46,6 +55,9 @@ def command(
 
     if data is not None:
         overrides = (*overrides, f"data.folder={json.dumps(data)}")
+    if start_from:
+        named = dict(entry.rpartition("=")[::2] for entry in start_from)
+        overrides = (*overrides, f"training.start_from={json.dumps(named)}")
     if seed is not None:
         overrides = (*overrides, f"training.seed={seed}")
     config = load_config(preset, overrides)

@@ -80,6 +80,17 @@ class Component:
         arguments = {key: _built(value, offer or {}) for key, value in whole.parameters.items()}
         return target(**(arguments | runtime))
 
+    def assembled(self, offer: Mapping[str, Any]) -> Any:
+        """Call the constructor; it and the parts inside get what each class lists in ``runtime``.
+
+        Args:
+            offer: what the program supplies, such as the domain.
+
+        Raises:
+            ConfigError: required parameters are still missing.
+        """
+        return _built(self, offer)
+
     def filled(self, values: Mapping[str, Any]) -> Component:
         """A whole component: own parameters first, then ``values``, then defaults.
 

@@ -33,6 +33,7 @@ class ObjectiveConfig(Section):
     condition_dropout: float = Field(0.1, ge=0, le=1)
     regularisers: tuple[Annotated[Component, In("regulariser")], ...] = ()
     leaf_weights: dict[str, float] | None = None
+    rollout: float = Field(0.0, ge=0, le=1)
 
 
 class TrainingConfig(Section):
@@ -49,6 +50,7 @@ class TrainingConfig(Section):
     precision: Annotated[Literal["no", "bf16", "fp16"], BeforeValidator(_unquoted_no)] = "no"
     compile: bool = False
     seed: int = Field(0, ge=0)
+    start_from: dict[str, str] = Field(default_factory=dict)
     checkpoint_every: int = Field(250, ge=1)
     log_every: int = Field(20, ge=1)
     channels_last: bool = False

@@ -10,7 +10,7 @@ from torch import nn
 from sicore.config import Component, RunConfig
 from sicore.hub.domain import Domain
 from sicore.interpolants import Interpolant
-from sicore.objectives import Coupling, Objective
+from sicore.objectives import Coupling, Objective, Rollout
 from sicore.predictions import Kind, NetworkPrediction, Preconditioning
 from sicore.states import Noise, State
 
@@ -36,7 +36,7 @@ def build_parts(config: RunConfig) -> Parts:
     domain = config.domain.build()
     return Parts(
         domain=domain,
-        network=config.network.build(domain=domain),
+        network=config.network.assembled({"domain": domain}),
         interpolant=config.interpolant.build(),
         kind=config.prediction.build(),
         preconditioning=config.preconditioning.build(),
@@ -61,6 +61,7 @@ def build_objective(config: RunConfig, parts: Parts) -> Objective:
         condition_dropout=section.condition_dropout,
         regularisers=tuple(entry.build() for entry in section.regularisers),
         leaf_weights=section.leaf_weights,
+        rollout=Rollout(section.rollout) if section.rollout else None,
     )
 
 

@@ -39,7 +39,7 @@ from sicore.interpolants import Interpolant
 from sicore.inverse import Measurement, Method, Operator
 from sicore.objectives import Coupling
 from sicore.plugins import get_registry
-from sicore.predictions import AsInterpolant, Condition, Prediction
+from sicore.predictions import AsInterpolant, Condition, Prediction, started
 from sicore.progress import progress_bar
 from sicore.solvers import Callback, Grid, Solution, Solver
 from sicore.states import Noise, State, batch_size, concatenate, take, to
@@ -165,15 +165,17 @@ class Model:
         with progress_bar("sampling", n, progress) as bar, torch.no_grad():
             for first, last in cuts:
                 part = slice(first - first_index, last - first_index)
-                given = {k: v[part] for k, v in coded.items()} if coded else None
+                given: Condition = {k: v[part] for k, v in coded.items()} if coded else None
                 noise = self._noise(seed, first, last)
                 space, starts = self.domain.space, source(part, noise)
+                made = 0
                 if starts is not None and starts.observed is not None:
                     given = {**(given or {}), starts.observed: cast("Tensor", starts.x0)}
+                    starts, given, made = self._started(starts, starts.observed, given)
                 drawn = plan.run(
                     prediction, given, noise, self._like, space, callbacks, starts, batch_size
                 )
-                results.append(drawn)
+                results.append(replace(drawn, nfe=drawn.nfe + made))
                 bar.advance(last - first)
         settings = self._settings(condition, guidance, plan) | moved
         return self._samples(results, seed, settings)
@@ -283,8 +285,8 @@ class Model:
             if guidance is None:
                 return self.prediction
             raise InputError(f"guidance {scale:g}: needs a condition to guide towards")
-        observed = self.coupling.observed
-        return ClassifierFree(self.prediction, scale, () if observed is None else (observed,))
+        kept = (self.coupling.observed, getattr(self.network, "measured", None))
+        return ClassifierFree(self.prediction, scale, tuple(k for k in kept if k is not None))
 
     def _on(
         self, as_interpolant: str | Interpolant | None, prediction: Prediction
@@ -331,6 +333,13 @@ class Model:
             raise InputError(f"x0: expected {n} source states, got {batch_size(x0)}")
         starts = to(x0, self.device, self.dtype)
         return lambda part, noise: SourceStates(take(starts, part), coupling.observed)
+
+    def _started(
+        self, source: SourceStates, observed: str, given: Condition
+    ) -> tuple[SourceStates, Condition, int]:
+        """Where the network starts, what it is given, and the calls that this took."""
+        x0, shown = started(self.prediction, source.x0, observed, given)
+        return replace(source, x0=x0), shown, int(shown is not given)
 
     def _tuned(
         self, grid: str | Grid | None, defaults: SamplingConfig, solver: str | Solver | None

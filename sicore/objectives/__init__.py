@@ -28,6 +28,8 @@ from sicore.objectives.laws import (
 )
 from sicore.objectives.learned_path import ForwardDrift, LearnedPath, learn_path
 from sicore.objectives.regression import Objective, Regulariser, ValueRegulariser
+from sicore.objectives.rollout import Rollout
+from sicore.objectives.start_error import StartError
 from sicore.objectives.transport import ExactOT, MinibatchOT, SinkhornOT
 from sicore.objectives.weights import (
     EDMWeight,
@@ -61,10 +63,12 @@ __all__ = [
     "Paired",
     "Reflow",
     "Regulariser",
+    "Rollout",
     "SNRWeight",
     "ScoreResidual",
     "SinkhornOT",
     "Source",
+    "StartError",
     "TimeLaw",
     "Uniform",
     "UniformWeight",

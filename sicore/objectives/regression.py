@@ -21,8 +21,9 @@ from sicore.errors import InputError
 from sicore.interpolants import Interpolant, InterpolantSample
 from sicore.objectives.couplings import Coupled, Coupling, Independent
 from sicore.objectives.laws import TimeLaw, Uniform
+from sicore.objectives.rollout import Rollout
 from sicore.objectives.weights import UniformWeight, Weight
-from sicore.predictions import Condition, Kind, Prediction, Value
+from sicore.predictions import Condition, Kind, Prediction, Value, started
 from sicore.states import Noise, State, inner_by_leaf, leaves, scale, size_per_sample
 
 
@@ -60,6 +61,7 @@ class Objective:
         regularisers: terms that are added.
         leaf_weights: for trees, the weight c_k of each leaf's mean square; by default all entries
             count alike.
+        rollout: states of a share of the samples from the network's own estimate.
     """
 
     interpolant: Interpolant
@@ -70,11 +72,14 @@ class Objective:
     condition_dropout: float = 0.0
     regularisers: tuple[Regulariser | ValueRegulariser, ...] = ()
     leaf_weights: Mapping[str, float] | None = None
+    rollout: Rollout | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.condition_dropout <= 1:
             got = self.condition_dropout
             raise InputError(f"condition_dropout: expected a share in [0, 1], got {got}")
+        if self.antithetic and self.rollout is not None:
+            raise InputError("rollout: has no mirrored sample; set antithetic=false")
         if self.antithetic and not self.coupling.independent_noise(self.interpolant):
             raise InputError(
                 f"antithetic: {type(self.coupling).__name__} ties the noise of "
@@ -93,7 +98,10 @@ class Objective:
         t = self.time_law.sample(noise.named("time"), self.interpolant)
         pair = self.coupling(self.interpolant, x1, noise, condition)
         given = self._given(condition, pair, noise)
+        pair, given = self._started(prediction, pair, given)
         sample = self.interpolant.sample(pair.x0, pair.x1, t, pair.z)
+        if self.rollout is not None:
+            sample = self.rollout(prediction, sample, given, noise.named("rollout"))
         value = prediction(sample.t, sample.x_t, given)
         loss = self._error(prediction.kind, sample, value)
         if self.antithetic:
@@ -108,6 +116,15 @@ class Objective:
             else:
                 loss = loss + regulariser(prediction, sample, given, noise.named("regulariser"))
         return loss
+
+    def _started(
+        self, prediction: Prediction, pair: Coupled, given: Condition
+    ) -> tuple[Coupled, Condition]:
+        """The pair with the source where the network starts."""
+        if self.coupling.observed is None or pair.x0 is None:
+            return pair, given
+        start, given = started(prediction, pair.x0, self.coupling.observed, given)
+        return pair._replace(x0=start), given
 
     def _error(self, kind: Kind, sample: InterpolantSample, value: Value) -> Tensor:
         p = self.interpolant.at(sample.t)

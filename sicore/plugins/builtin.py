@@ -93,6 +93,10 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
             "sicore.objectives:FokkerPlanckRegulariser",
             "the residual of the equation that ties the score to the velocity",
         ),
+        "start-error": (
+            "sicore.objectives:StartError",
+            "the error of where the path starts: of a regeneration's predictor",
+        ),
     },
     "source": {
         "normal": ("sicore.hub.sources:Normal", "standard normal source states"),
@@ -249,6 +253,14 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "backbone": {
         "mlp": ("sicore.backbones:MLP", "a small perceptron for states of few numbers"),
+        "identity": (
+            "sicore.backbones:Identity",
+            "the state itself: a predictor that does nothing",
+        ),
+        "regeneration": (
+            "sicore.backbones:Regeneration",
+            "a predictor, and a network that repairs what it made: StoRM",
+        ),
     },
     "command": {
         "plugins": ("sicore.cli.plugins:command", "List the plugins and what they bring."),

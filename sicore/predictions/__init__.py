@@ -26,6 +26,7 @@ from sicore.predictions.network import (
     denoise,
     network_times,
     part_of,
+    started,
 )
 from sicore.predictions.potential import PotentialPrediction
 from sicore.predictions.translation import AsInterpolant
@@ -57,5 +58,6 @@ __all__ = [
     "denoise",
     "network_times",
     "part_of",
+    "started",
     "state_row",
 ]

@@ -172,6 +172,35 @@ def network_times(t: Time, x: State) -> Tensor:
     return torch.full(leaf.shape[:1], t, dtype=leaf.dtype, device=leaf.device)
 
 
+def started(
+    prediction: Prediction, x0: State, observed: str, condition: Condition
+) -> tuple[State, Condition]:
+    """Where the path starts that the source state x0 belongs to: there, for most networks.
+
+    One that is a `sicore.backbones.Regeneration` starts where its predictor ends, D(x0), and is
+    given x0 besides. Its predictor is evaluated once, at t = 0.
+
+    Args:
+        prediction: of the network.
+        x0: source states ``(B, ...)``, which the network is given.
+        observed: the condition under which it is.
+        condition: all that it is given, x0 among it.
+
+    Returns:
+        The start, and what the network is given on the way.
+    """
+    network = getattr(prediction, "network", None)
+    measured = getattr(getattr(network, "module", network), "measured", None)
+    if network is None or measured is None:
+        return x0, condition
+    start = cast("State", network(x0, network_times(0.0, x0), condition))
+    return start, {
+        **(condition or {}),
+        observed: cast("Tensor", start),
+        measured: cast("Tensor", x0),
+    }
+
+
 def part_of(prediction: Prediction, index: Tensor) -> Prediction:
     """A prediction for a part of the batch: by its ``take``, where it holds anything of samples."""
     take = getattr(prediction, "take", None)

@@ -96,7 +96,7 @@ def check_preset(name: str) -> None:
             key in domain.conditions,
             f"preset '{name}': the data have a condition '{key}', the domain has {known}",
         )
-    check_backbone(whole.network.build(domain=domain), domain, observed=observed)
+    check_backbone(whole.network.assembled({"domain": domain}), domain, observed=observed)
 
 
 def _check_round_trip(name: str, config: RunConfig) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +41,7 @@ from sicore.training.gathered import GatheredLaw
 from sicore.training.interrupt import finish_step_on_interrupt
 from sicore.training.log import Log
 from sicore.training.order import batch_indices
+from sicore.training.start import start_from
 
 
 def train(
@@ -79,7 +81,7 @@ def train(
             _check_same(config, last[0])
         else:
             new_model_folder(folder, overwrite=overwrite)
-    run = _Run(config, folder, accelerator, dataset)
+    run = _Run(config, folder, accelerator, dataset, {} if last else config.training.start_from)
     if last:
         load_checkpoint(last[0], run.state)
     run.train(progress)
@@ -122,7 +124,12 @@ class _Run:
     """One training: its objects, its loop and its log."""
 
     def __init__(
-        self, config: RunConfig, folder: Path, accelerator: Accelerator, dataset: Any
+        self,
+        config: RunConfig,
+        folder: Path,
+        accelerator: Accelerator,
+        dataset: Any,
+        weights: Mapping[str, str],
     ) -> None:
         self.config, self.folder, self.accelerator = config, folder, accelerator
         self.dataset, self.settings = dataset, config.training
@@ -131,6 +138,7 @@ class _Run:
         self.parts: Parts = build_parts(config)
         self.objective: Objective = build_objective(config, self.parts)
         network = self.parts.network
+        start_from(network, weights)
         if self.settings.channels_last:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.to(accelerator.device)

@@ -9,6 +9,7 @@ from sicore_speech.data.levels import active_level, rms
 from sicore_speech.data.mixtures import Mixtures
 from sicore_speech.data.places import find_recordings, prepared_file
 from sicore_speech.data.recipe import SOURCES, SPLITS, split_of_noise
+from sicore_speech.data.rooms import EARLY
 from sicore_speech.domain import Speech
 
 
@@ -42,6 +43,25 @@ def test_the_test_split_is_a_grid(recordings):
     for number, ratio in ((0, 0), (13, 5), (29, 10), (37, 15)):
         clean, noisy = data.waveforms(number, 16_000)
         assert abs(20 * np.log10(active_level(clean)[0] / rms(noisy - clean)) - ratio) < 0.01
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_reverberant_mixtures(recordings, split):
+    """The same voice and noise; what the rooms add is after the direct path, and late."""
+    n, numbers = 16_000, (0, 13, 29)
+    rooms = Mixtures(split, reverberant=True, folder=str(recordings))
+    dry = Mixtures(split, rooms=0.0, folder=str(recordings))
+    late = []
+    for number in numbers:
+        (early, noisy), (clean, mixed) = (d.waveforms(number, n) for d in (rooms, dry))
+        again = rooms.waveforms(number, n)
+        assert np.array_equal(early, again[0]) and np.array_equal(noisy, again[1])
+        reflected = (noisy - early) - (mixed - clean)  # the late part
+        onset = int(np.flatnonzero(np.abs(clean) > 0)[0])
+        assert np.abs(reflected[: onset + EARLY]).max(initial=0) < 1e-5
+        assert rms(early - clean) > 1e-3 * rms(clean)
+        late.append(rms(reflected) / rms(clean))
+    assert min(late) > 1e-3
 
 
 def test_no_noise_is_in_two_splits(recordings):

@@ -67,10 +67,22 @@ def sicore_register(registry: Registrar) -> None:
         target = f"sicore_speech.metrics.table:{attribute}"
         registry.add("metric", f"speech/{name}", target, summary=summary)
     registry.add(
+        "regulariser",
+        "speech/loudness",
+        "sicore_speech.loudness_loss:LoudnessLoss",
+        summary="Differences of loudness, as ears have it (after ITU-T P.862)",
+    )
+    registry.add(
         "preset",
         "speech/enhance",
         "sicore_speech:presets/enhance.yaml",
-        summary="Noisy recordings to clean ones by a Schrödinger bridge, 1.3 M parameters",
+        summary="Noisy recordings to clean ones by a Schrödinger bridge, 2.3 M parameters",
+    )
+    registry.add(
+        "preset",
+        "speech/storm",
+        "sicore_speech:presets/storm.yaml",
+        summary="A predictor, and a path that repairs what it made: StoRM",
     )
     registry.add(
         "preset",

@@ -7,6 +7,7 @@ frame and one over the frames of each frequency (dual path): together they see t
 Output: ``D = a·y + b·x + c`` for each bin, with complex gains a, b and a complex rest c. A gain on
 the observed y is what a mask is to a predictor; a gain on x is what becomes right as the path
 nears the data. At the start of training a = 1, b = 0 and c = 0 (b = 1 where nothing is observed).
+With several observed states each has its gain, and that of the last is 1 at the start.
 
 Sources: Song et al., "Score-based generative modeling through stochastic differential equations",
 2021 (U-Net with time); Luo, Chen and Yoshioka, "Dual-path RNN: efficient long sequence modeling for
@@ -38,7 +39,8 @@ class DualPathUNet(nn.Module):
         patch: how many frequencies and frames are folded into channels at the start.
         blocks: residual blocks of each level, on the way down and on the way up.
         recurrent: units of the recurrent layers, in each direction.
-        observed: the condition that is the observed source state of a bridge, or None.
+        observed: the condition that is the observed source state of a bridge, several of them
+            (of which the last is the best estimate of the data), or None.
 
     Raises:
         InputError: when the spectrogram cannot be folded and halved evenly.
@@ -53,7 +55,7 @@ class DualPathUNet(nn.Module):
         patch: tuple[int, int] = (4, 2),
         blocks: int = 1,
         recurrent: int = 64,
-        observed: str | None = None,
+        observed: str | tuple[str, ...] | None = None,
     ) -> None:
         super().__init__()
         _, bins, frames = cast("TensorSpace", domain.space).shape
@@ -63,8 +65,10 @@ class DualPathUNet(nn.Module):
                 f"this U-Net needs frequencies and frames in multiples of {self.unit[0]} and "
                 f"{self.unit[1]} (network.patch, {len(channels)} levels), got {bins} and {frames}"
             )
-        self.patch, self.observed = (patch[0], patch[1]), observed
-        self.signals = 1 if observed is None else 2
+        self.patch = (patch[0], patch[1])
+        names = (observed,) if isinstance(observed, str) else observed or ()
+        self.observed = tuple(reversed(names))
+        self.signals = 1 + len(names)
         features, fold = 4 * channels[0], patch[0] * patch[1]
         self.embedding = TimeEmbedding(features)
         self.stem = nn.Conv2d(2 * self.signals * fold, channels[0], 3, padding=1)
@@ -89,7 +93,7 @@ class DualPathUNet(nn.Module):
         Raises:
             InputError: if the observed source state is missing.
         """
-        given = [x] if self.observed is None else [self._source(condition), x]
+        given = [*(self._known(name, condition) for name in self.observed), x]
         film = self.embedding(t)
         h, skips = self.stem(fold(torch.cat(given, 1), self.patch)), []
         for stage in self.down:
@@ -104,10 +108,10 @@ class DualPathUNet(nn.Module):
             rest = rest + complex_product(gain, signal) + (signal if number == 0 else 0)
         return rest
 
-    def _source(self, condition: Mapping[str, Tensor] | None) -> Tensor:
-        known = (condition or {}).get(str(self.observed))
+    def _known(self, name: str, condition: Mapping[str, Tensor] | None) -> Tensor:
+        known = (condition or {}).get(name)
         if known is None:
-            raise InputError(f"speech/unet: the condition '{self.observed}' is missing")
+            raise InputError(f"speech/unet: the condition '{name}' is missing")
         return known
 
 

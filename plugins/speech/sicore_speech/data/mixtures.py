@@ -16,6 +16,7 @@ from sicore_speech.data.mixing import Mixer, generator, scaled
 from sicore_speech.data.pairs import Pair, paired_states
 from sicore_speech.data.places import cache_folder, find_recordings, prepared_file
 from sicore_speech.data.recipe import SOURCES, SPLITS, split_of_noise
+from sicore_speech.data.rooms import reverberate, room_response
 from sicore_speech.spectrogram import Spectrogram
 
 SIZES = {"train": 1_000_000, "validation": 200, "test": 40}
@@ -31,6 +32,7 @@ class Mixtures:
 
     In the test split mixture k has noise ``k mod 10`` of the ten unseen ones, and the ratio
     ``(0, 5, 10, 15)[k // 10 mod 4]`` dB; nothing is augmented there, or in ``validation``.
+    Reverberant mixture k has the voice, the noise and the ratio of the one that is not.
 
     Args:
         split: ``train``, ``validation`` or ``test``: no speaker and no noise is in two of them.
@@ -40,6 +42,7 @@ class Mixtures:
         snr: the range of signal-to-noise ratios in dB, in ``train`` and ``validation``.
         rooms: the share of training mixtures in which the speaker is in a room; the clean recording
             is then the one with the early reflections.
+        reverberant: every speaker is in a room, in any split.
         folder: where the prepared recordings are; by default the cache.
 
     Raises:
@@ -60,6 +63,7 @@ class Mixtures:
         seed: int = 0,
         snr: tuple[float, float] = (-3.0, 18.0),
         rooms: float = 0.35,
+        reverberant: bool = False,
         folder: str | None = None,
     ) -> None:
         if split not in SPLITS:
@@ -72,9 +76,11 @@ class Mixtures:
                 "'--source debian' (by apt-get) or '--source FOLDER' (packages you have)"
             )
         self.split, self.frames, self.seed = split, frames, seed
+        self.reverberant = reverberant
         self.size = SIZES[split] if size is None else size
         self.spectrogram = Spectrogram()
-        self.mixer = _mixer(place, split, snr, rooms)
+        share = rooms if split == "train" else 0.0
+        self.mixer = _mixer(place, split, snr, 1.0 if reverberant else share)
 
     def __len__(self) -> int:
         """The number of mixtures."""
@@ -93,7 +99,11 @@ class Mixtures:
         rng = generator(self.seed, number)
         clean = self.mixer.voice(n, rng)
         noise = _test_noise(self.mixer, number % TEST_NOISES, n, rng)
-        return clean, clean + scaled(noise, clean, TEST_SNR[number // TEST_NOISES % 4])
+        noise = scaled(noise, clean, TEST_SNR[number // TEST_NOISES % 4])
+        if not self.reverberant:
+            return clean, clean + noise
+        early, whole = reverberate(clean, room_response(rng))
+        return early, whole + noise
 
     def domain_config(self) -> dict[str, Any]:
         """The ``domain:`` section that fits these mixtures."""
@@ -129,7 +139,7 @@ def _mixer(place: Path, split: str, snr: tuple[float, float], rooms: float) -> M
         talkers=of_kind["babble"] or of_kind["speech"],
         keys=of_kind["keys"][0] if of_kind["keys"] else None,
         snr=snr,
-        rooms=rooms if split == "train" else 0.0,
+        rooms=rooms,
         augment=split == "train",
     )
 

@@ -28,7 +28,8 @@ class MLP(nn.Module):
         width: units of each hidden layer.
         depth: number of hidden layers.
         frequencies: number of time frequencies.
-        observed: the condition that is the observed source state of a bridge, joined to the state.
+        observed: the condition, or conditions, that are states of the same shape and known, such
+            as the observed source state of a bridge; they are joined to the state.
         pair: whether it predicts the pair (v, η) of the kind ``velocity-noise``.
     """
 
@@ -40,11 +41,12 @@ class MLP(nn.Module):
         width: int = 128,
         depth: int = 3,
         frequencies: int = 6,
-        observed: str | None = None,
+        observed: str | tuple[str, ...] | None = None,
         pair: bool = False,
     ) -> None:
         super().__init__()
-        self.observed, self.pair = observed, pair
+        self.observed = (observed,) if isinstance(observed, str) else observed or ()
+        self.pair = pair
         zeros = leaves(domain.space.zeros(1))
         self.shapes = {name: tuple(leaf.shape[1:]) for name, leaf in zeros.items()}
         size = sum(leaf.numel() for leaf in zeros.values())
@@ -52,7 +54,7 @@ class MLP(nn.Module):
             {name: nn.Embedding(c.size + 1, width) for name, c in domain.conditions.items()}
         )
         self.register_buffer("frequencies", pi * 2.0 ** torch.arange(frequencies), persistent=False)
-        inputs = size if observed is None else 2 * size
+        inputs = size * (1 + len(self.observed))
         self.enter = nn.Linear(inputs + 2 * frequencies, width)
         self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
         self.leave = nn.Linear(width, 2 * size if pair else size)
@@ -61,10 +63,10 @@ class MLP(nn.Module):
         """Map states x at times t ``(B,)`` to states; a class is int64 ``(B,)``."""
         angles = t[:, None] * self.get_buffer("frequencies").to(t.dtype)
         flat = [leaf.flatten(1) for leaf in leaves(x).values()]
-        if self.observed is not None:
-            known = (condition or {}).get(self.observed)
+        for name in self.observed:
+            known = (condition or {}).get(name)
             if known is None:
-                raise InputError(f"mlp: the condition '{self.observed}' is missing")
+                raise InputError(f"mlp: the condition '{name}' is missing")
             flat += [leaf.flatten(1) for leaf in leaves(known).values()]
         h = self.enter(torch.cat([*flat, angles.sin(), angles.cos()], 1))
         for name, embedding in self.classes.items():
