@@ -29,8 +29,8 @@ from sicore_speech.data.mixtures import SIZES, Mixtures
 from sicore_speech.enhancement import enhance
 from sicore_speech.metrics import SECONDS
 
-STEPS = (1, 2, 3, 4, 6, 8)
-STOCHASTIC = {"solver": "exponential-sde", "steps": 16}
+STEPS = (1, 2, 4, 8)
+STOCHASTIC = {"solver": "exponential-sde", "steps": 10}
 
 
 def load(folder: Path) -> tuple[Model, int | None]:

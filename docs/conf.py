@@ -23,6 +23,7 @@ extensions = [
     "cli_reference",
     "feature_table",
     "frontier_figure",
+    "speech_figure",
     "gallery",
     "gap_figure",
     "mathml",

@@ -1,0 +1,104 @@
+"""The directive ``{speech-figure}``: quality against steps beside other tools, and their tables.
+
+Drawn when the docs are built, from ``benchmarks/results/speech.json`` and ``speech_baselines.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from docutils import nodes
+from markdown import table
+from matplotlib.figure import Figure
+from measurements import RESULTS
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+INK, OURS, THEIRS = "#20364f", "#1f6fb2", "#8a94a0"
+METRICS = {"pesq": "PESQ, wide band", "estoi": "ESTOI", "si_sdr": "SI-SDR, dB"}
+SETS = {
+    "test": "Unseen speakers, languages and noises",
+    "reverberation": "The same in rooms",
+    "validation": "Another voice, validation noises",
+}
+
+
+class SpeechFigure(SphinxDirective):
+    """The picture and the tables, or a note that they are still to be measured."""
+
+    def run(self) -> list[nodes.Node]:
+        """Draw the picture into the output, and show it above the tables."""
+        path, other = RESULTS / "speech.json", RESULTS / "speech_baselines.json"
+        for file in (path, other):
+            self.env.note_dependency(str(file))
+        if not path.is_file():
+            text = f"*Not measured yet: run `make bench`, which writes `{path.name}`.*"
+            return self.parse_text_to_nodes(text)
+        result = json.loads(path.read_text(encoding="utf-8"))
+        tools = json.loads(other.read_text(encoding="utf-8")) if other.is_file() else None
+        folder = Path(self.env.app.outdir) / "_images"
+        folder.mkdir(parents=True, exist_ok=True)
+        draw(result["figures"], tools, folder / "speech.png")
+        alt = "PESQ, ESTOI and SI-SDR against the number of steps, beside other tools"
+        html = f'<img src="_images/speech.png" alt="{alt}" loading="lazy">'
+        return [nodes.raw("", html, format="html"), *self.parse_text_to_nodes(_text(result, tools))]
+
+
+def draw(figures: dict[str, Any], tools: dict[str, Any] | None, target: Path) -> None:
+    """Write the picture: one panel for each metric, tools as levels."""
+    rows = figures["sets"]["test"]
+    steps = {int(name.split()[0]): row for name, row in rows.items() if name.endswith(" steps")}
+    others = tools["figures"]["sets"]["test"] if tools else {"noisy": rows["noisy"]}
+    with mpl.rc_context({"font.size": 8, "axes.edgecolor": "#b8c0ca", "text.color": INK}):
+        figure = Figure(figsize=(9.6, 3.2), dpi=130, facecolor="white")
+        for axes, (metric, title) in zip(figure.subplots(1, 3), METRICS.items(), strict=True):
+            heights = [row[metric]["mean"] for row in steps.values()]
+            axes.plot(list(steps), heights, "o-", color=OURS, label="sicore")
+            for name, row in others.items():
+                level = row[metric]["mean"]
+                axes.axhline(level, color=THEIRS, lw=0.8, ls=":")
+                axes.annotate(
+                    name, (1.0, level), xycoords=("axes fraction", "data"), ha="right", va="bottom",
+                    fontsize=6.5, color=THEIRS,
+                )  # fmt: skip
+            axes.set_title(title, fontsize=9)
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(
+                list(steps), [f"{n}\n{r['cpu_seconds_per_second']:.2g}" for n, r in steps.items()]
+            )
+            axes.set_xlabel("steps, and CPU seconds per second", color=INK)
+        figure.tight_layout()
+        figure.savefig(target, bbox_inches="tight", pad_inches=0.05)
+
+
+def _text(result: dict[str, Any], tools: dict[str, Any] | None) -> str:
+    blocks = []
+    for name, title in SETS.items():
+        ours = result["figures"]["sets"][name]
+        theirs = tools["figures"]["sets"][name] if tools else {}
+        cost = tools["figures"]["cpu_seconds_per_second"] if tools else {}
+        rows = [_row(tool, row, cost.get(tool)) for tool, row in theirs.items()]
+        rows += [
+            _row(f"**sicore, {way}**", row, row["cpu_seconds_per_second"])
+            for way, row in ours.items()
+            if way != "noisy"
+        ]
+        header = ["", *METRICS.values(), "PESQ at 0/5/10/15 dB", "CPU s per s"]
+        blocks += [f"**{title}**", table(header, rows)]
+    how = f"Measured {result['date'][:10]} by `{result['command']}`, on one core."
+    return "\n\n".join([*blocks, how])
+
+
+def _row(name: str, row: dict[str, Any], cost: float | None) -> list[str]:
+    means = [f"{row[metric]['mean']:.3g}" for metric in METRICS]
+    levels = " / ".join(f"{value:.2f}" for value in row["pesq_at"].values())
+    return [name, *means, levels, "" if cost is None else f"{cost:.2g}"]
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive."""
+    app.add_directive("speech-figure", SpeechFigure)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
