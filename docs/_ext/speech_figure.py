@@ -1,6 +1,6 @@
 """The directive ``{speech-figure}``: quality against steps beside other tools, and their tables.
 
-Drawn when the docs are built, from ``benchmarks/results/speech.json`` and ``speech_baselines.json``.
+Drawn when the docs are built, from ``speech.json`` and ``speech_baselines.json`` of the benchmarks.
 """
 
 from __future__ import annotations
