@@ -14,6 +14,7 @@ from sicore.interpolants import (
     VE,
     VP,
     BrownianGamma,
+    ConditionalOT,
     Linear,
     SubVP,
     TwoSidedTrigonometric,
@@ -39,6 +40,7 @@ OTHERS = (
     PFGMPP(D=math.inf),
     TwoSidedTrigonometric(BrownianGamma(3.9)),
     OUVE(0.3, 0.1, 2.0),
+    ConditionalOT(1.0, 0.1),
     SBVE(0.4, 2.0),
     SBVE(12.0, 0.1),
 )
@@ -63,11 +65,15 @@ def test_the_path_ends_in_the_data(any_path):
     close(torch.stack((alpha, beta, gamma)), torch.tensor([0.0, 1.0, 0.0]).double(), 1e-15)
 
 
-STARTS = {"mirror": (0.0, 1.0, 0.0), "ouve": (1 - math.exp(-1.5), math.exp(-1.5), 0.3889827)}
+STARTS = {  # by the first part of the name
+    "mirror": (0.0, 1.0, 0.0),
+    "ouve": (1 - math.exp(-1.5), math.exp(-1.5), 0.3889827),
+    "conditional": (1.0, 0.0, 0.5),
+}
 
 
 def test_a_two_sided_path_starts_in_the_source(two_sided, request):
-    """All but a mirror, which starts in the data, and OUVE, which does not reach its source."""
+    """But a mirror starts in the data, OUVE does not reach its source, and one adds noise to it."""
     name = request.node.callspec.id.split("-")[0]
     start = torch.tensor(STARTS.get(name, (1.0, 0.0, 0.0))).double()
     close(torch.stack(two_sided.coefficients(ENDS[0])), start, 1e-15 if start[1] == 0 else 1e-7)
