@@ -137,7 +137,8 @@ class ConditionalOT(Interpolant):
 
     Conditional optimal transport from a Gaussian around y rather than around 0: of all paths
     between the two Gaussians ``N(y, σ_max²)`` and ``N(x1, σ_min²)`` it is the one of least kinetic
-    energy. It starts in ``y + σ_max z`` exactly.
+    energy. It starts in ``y + σ_max z`` exactly. With y observed one prediction determines the
+    others, as on every bridge.
 
     Args:
         sigma_max: the noise around y at t = 0, in units of the state.
@@ -151,7 +152,7 @@ class ConditionalOT(Interpolant):
     """
 
     two_sided: ClassVar[bool] = True
-    sigma_max: float = 0.5
+    sigma_max: float
     sigma_min: float = 0.0
 
     def __post_init__(self) -> None:

@@ -146,17 +146,17 @@ def _parallel(r: _Row, q: _Row) -> tuple[Tensor, Tensor]:
 
 
 def _cramer(r: _Row, p: _Row, q: _Row, i: int, j: int) -> tuple[Tensor, Tensor, Tensor]:
-    """λ, μ with ``r = λ p + μ q`` on columns i, j, and where it holds on the third one too."""
+    """λ, μ with ``r = λ p + μ q`` on columns i, j, and where they alone determine them."""
     det = p[i] * q[j] - p[j] * q[i]
     safe = torch.where(det == 0, 1.0, det)
     lam = (r[i] * q[j] - r[j] * q[i]) / safe
     mu = (p[i] * r[j] - p[j] * r[i]) / safe
     k = 3 - i - j
-    return lam, mu, (det != 0) & (r[k] == lam * p[k] + mu * q[k])
+    return lam, mu, (det != 0) & (r[k] == 0) & (p[k] == 0) & (q[k] == 0)
 
 
 def _from_single(r: _Row, p: _Row, q: _Row) -> tuple[tuple[Tensor, ...], Tensor]:
-    """``r = λ p + μ q``: along q, on two columns where the third agrees, or along p."""
+    """``r = λ p + μ q``: along q, on two columns where the third is zero, or along p."""
     zero = torch.zeros_like(r[0])
     mu, determined = _parallel(r, q)
     of_state, of_value = zero, torch.where(determined, mu, zero)

@@ -93,7 +93,7 @@ def test_attention_does_not_know_places():
 def test_errors(domain):
     with pytest.raises(InputError, match="condition 'x0' is missing"):
         small(domain)(torch.zeros(1, 2, 256, 64), torch.zeros(1))
-    with pytest.raises(InputError, match="8 levels need .* multiples of 128, got 256 and 64"):
+    with pytest.raises(InputError, match=r"8 levels need .* multiples of 128, got 256 and 64"):
         NCSNpp(domain, (8,) * 8)
     with pytest.raises(InputError, match="multiples of 8, got"):
         NCSNpp(domain, (8, 12))

@@ -38,6 +38,12 @@ def sicore_register(registry: Registrar) -> None:
         summary="U-Net on spectrograms, recurrent over frequency and time",
     )
     registry.add(
+        "backbone",
+        "speech/ncsnpp",
+        "sicore_speech.backbones.ncsnpp:NCSNpp",
+        summary="NCSN++ in a small size: convolutions, FIR filters, attention at the lowest level",
+    )
+    registry.add(
         "regulariser",
         "speech/spectral",
         "sicore_speech.spectral_loss:SpectralLoss",
@@ -48,6 +54,24 @@ def sicore_register(registry: Registrar) -> None:
         "speech/enhance",
         "sicore_speech:presets/enhance.yaml",
         summary="Noisy recordings to clean ones by a Schrödinger bridge, 1.3 M parameters",
+    )
+    registry.add(
+        "preset",
+        "speech/linear",
+        "sicore_speech:presets/linear.yaml",
+        summary="Straight lines from noisy recordings to clean ones: flow matching",
+    )
+    registry.add(
+        "preset",
+        "speech/conditional-ot",
+        "sicore_speech:presets/conditional-ot.yaml",
+        summary="Flow matching from a Gaussian around the noisy recording, as FlowSE",
+    )
+    registry.add(
+        "preset",
+        "speech/sgmse",
+        "sicore_speech:presets/sgmse.yaml",
+        summary="SGMSE+: a reverse diffusion that starts around the noisy recording",
     )
     registry.add(
         "preset",

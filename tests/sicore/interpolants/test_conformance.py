@@ -65,15 +65,11 @@ def test_the_path_ends_in_the_data(any_path):
     close(torch.stack((alpha, beta, gamma)), torch.tensor([0.0, 1.0, 0.0]).double(), 1e-15)
 
 
-STARTS = {  # by the first part of the name
-    "mirror": (0.0, 1.0, 0.0),
-    "ouve": (1 - math.exp(-1.5), math.exp(-1.5), 0.3889827),
-    "conditional": (1.0, 0.0, 0.5),
-}
+STARTS = {"mirror": (0.0, 1.0, 0.0), "ouve": (1 - math.exp(-1.5), math.exp(-1.5), 0.3889827)}
 
 
 def test_a_two_sided_path_starts_in_the_source(two_sided, request):
-    """But a mirror starts in the data, OUVE does not reach its source, and one adds noise to it."""
+    """All but a mirror, which starts in the data, and OUVE, which does not reach its source."""
     name = request.node.callspec.id.split("-")[0]
     start = torch.tensor(STARTS.get(name, (1.0, 0.0, 0.0))).double()
     close(torch.stack(two_sided.coefficients(ENDS[0])), start, 1e-15 if start[1] == 0 else 1e-7)
@@ -175,3 +171,15 @@ def test_a_linear_path_may_end_with_a_little_noise():
     assert path.time_at(path.noise_level(ENDS[1])) == 1
     with pytest.raises(InputError, match=r"linear: noise levels end at 0\.1, got 0\.05"):
         path.time_at(torch.tensor([0.3, 0.05]).double())
+
+
+def test_a_bridge_may_start_with_noise_around_its_source():
+    """Straight lines from ``N(y, σ²)``: given y and x1 each state moves with one velocity."""
+    path = ConditionalOT(0.25)
+    start, end = (torch.stack(path.coefficients(t)) for t in ENDS)
+    close(start, torch.tensor([1.0, 0.0, 0.25]).double())
+    close(end, torch.tensor([0.0, 1.0, 0.0]).double())
+    y, x1, z = torch.randn(3, 2, dtype=torch.float64)
+    for t in (0.0, 0.3, 0.9):
+        p = path.at(t)
+        close(p.alpha_dot * y + p.beta_dot * x1 + p.gamma_dot * z, x1 - (y + 0.25 * z))

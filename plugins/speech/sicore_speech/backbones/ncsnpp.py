@@ -77,13 +77,14 @@ class NCSNpp(nn.Module):
         self.embedding = TimeEmbedding(features)
         self.stem = nn.Conv2d(signals, channels[0], 3, padding=1)
         self.smaller = Resample(up=False)
-        self.down, self.up, self.inputs = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        self.changes, self.inputs = nn.ModuleList(), nn.ModuleList()
         for level, width in enumerate(channels):
-            inner = [Block(width, width, features) for _ in range(blocks)]
+            self.down.append(Stage(*(Block(width, width, features) for _ in range(blocks))))
             if level:
-                inner.insert(0, Block(channels[level - 1], width, features, Resample(up=False)))
+                before = channels[level - 1]
+                self.changes.append(Block(before, width, features, Resample(up=False)))
                 self.inputs.append(nn.Conv2d(signals, width, 1))
-            self.down.append(nn.ModuleList(inner))
         self.middle = Block(channels[-1], channels[-1], features)
         self.attention = Attention(channels[-1])
         for level in reversed(range(len(channels))):
@@ -92,7 +93,7 @@ class NCSNpp(nn.Module):
             inner.insert(0, Block(2 * width, width, features))
             if level:
                 inner.append(Block(width, channels[level - 1], features, Resample(up=True)))
-            self.up.append(nn.ModuleList(inner))
+            self.up.append(Stage(*inner))
         self.norm = normalised(channels[0])
         self.head = zeroed(nn.Conv2d(channels[0], 2, 3, padding=1))
 
@@ -106,19 +107,15 @@ class NCSNpp(nn.Module):
         """
         pyramid = torch.cat([x, *(self._known(name, condition) for name in self.observed)], 1)
         time = self.embedding(t)
-        h, skips = self.stem(pyramid), []
-        for level, stage in enumerate(self.down):
-            for number, block in enumerate(stage):
-                h = block(h, time)
-                if level and number == 0:
-                    pyramid = self.smaller(pyramid)
-                    h = HALF * (h + self.inputs[level - 1](pyramid))
+        h = self.down[0](self.stem(pyramid), time)
+        skips = [h]
+        for change, project, stage in zip(self.changes, self.inputs, self.down[1:], strict=True):
+            pyramid = self.smaller(pyramid)
+            h = stage(HALF * (change(h, time) + project(pyramid)), time)
             skips.append(h)
         h = self.attention(self.middle(h, time))
         for stage in self.up:
-            h = torch.cat((h, skips.pop()), 1)
-            for block in stage:
-                h = block(h, time)
+            h = stage(torch.cat((h, skips.pop()), 1), time)
         return cast("Tensor", self.head(F.silu(self.norm(h)))).to(x.dtype)
 
     def _known(self, name: str, condition: Mapping[str, Tensor] | None) -> Tensor:
@@ -126,6 +123,20 @@ class NCSNpp(nn.Module):
         if known is None:
             raise InputError(f"speech/ncsnpp: the condition '{name}' is missing")
         return known
+
+
+class Stage(nn.Module):
+    """Blocks in a row."""
+
+    def __init__(self, *blocks: Block) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+
+    def forward(self, h: Tensor, time: Tensor) -> Tensor:
+        """Apply each."""
+        for block in self.blocks:
+            h = block(h, time)
+        return h
 
 
 class Block(nn.Module):
