@@ -1,13 +1,14 @@
-"""Speech enhancement on the held-out mixtures: quality against steps, and the real-time factor.
+"""Speech enhancement on held-out mixtures: quality against steps, and CPU time.
 
-Forty mixtures of 5.4 s, of speakers, languages and noises that no training saw, at 0, 5, 10 and 15
-dB. Each figure is a mean; intervals are paired bootstraps of the difference from the noisy
-recordings. The model is a model folder, or the folder of a training that is still going on: then
-the moving average of its last checkpoint is measured.
+Each figure is a mean; intervals are paired bootstraps of differences, from the noisy recordings and
+(``over``) from the tools of ``speech_baselines.json``. The model is a registered one, a model
+folder, or the folder of a training that still goes on: then the moving average of its last
+checkpoint is measured.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 import yaml
 from common import arguments, record
+from speech_sets import interval, measured, mixtures, ratio_of, summary
 
 import sicore
 from sicore.config import parse_config
@@ -23,78 +25,74 @@ from sicore.hub.build import build_parts
 from sicore.hub.folder import read_tensors
 from sicore.hub.model import Model
 from sicore.training.checkpoint import checkpoints, read_progress
-from sicore_speech.data.mixtures import TEST_NOISES, TEST_SNR, Mixtures
+from sicore_speech.data.mixtures import SIZES, Mixtures
 from sicore_speech.enhancement import enhance
-from sicore_speech.metrics import METRICS, SECONDS, scores
-from sicore_speech.spectrogram import RATE
+from sicore_speech.metrics import SECONDS
 
-STEPS = (1, 2, 4, 8)
-RESAMPLES = 2000
+STEPS = (1, 2, 3, 4, 6, 8)
+STOCHASTIC = {"solver": "exponential-sde", "steps": 16}
 
 
 def load(folder: Path) -> tuple[Model, int | None]:
     """A model, and the step of the checkpoint that it is from, if it is."""
-    if (folder / "model.safetensors").exists():
-        return sicore.load(folder, device="cpu"), None
-    last = checkpoints(folder)[-1]
-    progress = read_progress(last)
+    last = checkpoints(folder)[-1:] if folder.is_dir() else []
+    if not last:
+        return sicore.load(str(folder), device="cpu"), None
+    progress = read_progress(last[0])
     config = parse_config(yaml.safe_load(progress["config"]))
     parts = build_parts(config)
-    parts.network.load_state_dict(read_tensors(last / "ema.safetensors"))
+    parts.network.load_state_dict(read_tensors(last[0] / "ema.safetensors"))
     parts.network.eval().requires_grad_(False)
     return Model(config, parts, {}), progress["step"]
 
 
-def measured(clean: list[np.ndarray], estimates: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """Every metric of every recording."""
-    rows = [scores(x, y) for x, y in zip(clean, estimates, strict=True)]
-    return {name: np.array([row[name] for row in rows]) for name in METRICS}
+def enhanced(model: Model, noisy: list[np.ndarray], **options: Any) -> tuple[list[Any], float]:
+    """The recordings without noise, and the CPU seconds for each second of them."""
+    start = time.process_time()
+    made = [enhance(model, torch.from_numpy(y), **options).numpy() for y in noisy]
+    return made, (time.process_time() - start) / (len(noisy) * SECONDS)
 
 
-def summary(
-    values: dict[str, np.ndarray], noisy: dict[str, np.ndarray], ratios: np.ndarray
-) -> dict[str, Any]:
-    """Means, and 95 % intervals of the gain over the noisy recordings."""
-    rng = np.random.default_rng(0)
-    picks = rng.integers(len(noisy["pesq"]), size=(RESAMPLES, len(noisy["pesq"])))
-    result: dict[str, Any] = {}
-    for name, each in values.items():
-        gain = each - noisy[name]
-        low, high = np.quantile(gain[picks].mean(1), (0.025, 0.975))
-        interval = [round(float(low), 3), round(float(high), 3)]
-        result[name] = {"mean": round(float(each.mean()), 3), "gain": interval}
-    result["pesq_at"] = {
-        f"{ratio:g} dB": round(float(values["pesq"][ratios == ratio].mean()), 2)
-        for ratio in np.unique(ratios)
+def baselines(name: str, results: Path) -> dict[str, Any]:
+    """What the other tools reached on a set, if it was measured."""
+    path = results / "speech_baselines.json"
+    if not path.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))["figures"]["sets"][name]
+    return {tool: figures for tool, figures in found.items() if tool != "noisy"}
+
+
+def over(values: dict[str, np.ndarray], tools: dict[str, Any]) -> dict[str, Any]:
+    """The intervals of the gain over each tool, by metric."""
+    return {
+        tool: {name: interval(v - np.array(figures["each"][name])) for name, v in values.items()}
+        for tool, figures in tools.items()
+        if len(figures["each"]["pesq"]) == len(values["pesq"])
     }
-    return result
 
 
 def main() -> None:
     """Measure, and write ``speech.json``."""
-    options = arguments(__doc__, model=Path("runs/enhance"))
-    if not (options.model.is_dir() and Mixtures.available()):
-        print(
-            f"speech: left out; it needs a training in {options.model} (or --model FOLDER) and the "
-            "recordings (sicore data fetch speech/mixtures)"
-        )
+    options = arguments(__doc__, model=Path("speech/enhance"))
+    if not Mixtures.available():
+        print("speech: left out; it needs the recordings (sicore data fetch speech/mixtures)")
         return
     torch.set_num_threads(1)
     model, step = load(options.model)
-    data, samples = Mixtures("test"), int(SECONDS * RATE)
-    numbers = range(0, len(data), 4 if options.quick else 1)
-    pairs = [data.waveforms(k, samples) for k in numbers]
-    clean = [pair[0] for pair in pairs]
-    noisy = measured(clean, [pair[1] for pair in pairs])
-    figures: dict[str, Any] = {"checkpoint": step, "recordings": len(pairs)}
-    ratios = np.array([TEST_SNR[k // TEST_NOISES % 4] for k in numbers])
-    figures["noisy"] = summary(noisy, noisy, ratios)
-    for steps in STEPS:
-        start = time.process_time()
-        estimates = [enhance(model, torch.from_numpy(y), steps=steps).numpy() for _, y in pairs]
-        factor = (time.process_time() - start) / (len(pairs) * SECONDS)
-        figures[f"{steps} steps"] = summary(measured(clean, estimates), noisy, ratios)
-        figures[f"{steps} steps"]["cpu_seconds_per_second"] = round(factor, 3)
+    numbers = range(0, SIZES["test"], 4 if options.quick else 1)
+    ratios = np.array([ratio_of(k) for k in numbers])
+    figures: dict[str, Any] = {"checkpoint": step, "recordings": len(numbers), "sets": {}}
+    for name, pairs in mixtures(numbers).items():
+        clean, noisy = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        before, tools = measured(clean, noisy), baselines(name, options.results)
+        rows = figures["sets"][name] = {"noisy": summary(before, before, ratios)}
+        ways = {f"{n} steps": {"steps": n} for n in STEPS} if name == "test" else {}
+        default = {"default": {}} | ({"samples": STOCHASTIC} if name == "test" else {})
+        for way, how in (default | ways).items():
+            made, factor = enhanced(model, noisy, **how)
+            values = measured(clean, made)
+            rows[way] = summary(values, before, ratios) | {"over": over(values, tools)}
+            rows[way]["cpu_seconds_per_second"] = round(factor, 3)
     record("speech", options, figures)
 
 

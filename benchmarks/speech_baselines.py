@@ -1,9 +1,7 @@
 """What is installed to take noise off speech, on the mixtures that our models are measured on.
 
-Three sets of forty mixtures of 5.4 s: ``test`` (speakers, languages and noises that no training of
-ours saw), the same in simulated rooms, where clean means the early reflections alone, and the
-validation voice with validation noises; each at 0, 5, 10 and 15 dB. Every tool's recordings are
-first moved by one number of samples, at which they agree best with the noisy ones: its delay.
+The recordings are those of ``speech_sets.py``. Every tool's ones are first moved by one number of
+samples, at which they agree best with the noisy ones: its delay.
 
 The values of each recording are kept, for paired tests against other systems.
 """
@@ -12,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -20,33 +17,14 @@ import numpy as np
 import peers
 from common import arguments, record
 from peers.denoisers import DENOISERS, PACKAGES, Denoiser
-from speech import measured, summary
+from speech_sets import SAMPLES, measured, mixtures, ratio_of, summary
 
-from sicore_speech.data.mixtures import SIZES, TEST_NOISES, TEST_SNR, Mixtures
+from sicore_speech.data.mixtures import SIZES, Mixtures
 from sicore_speech.data.pairs import Pair
 from sicore_speech.metrics import SECONDS
-from sicore_speech.spectrogram import RATE
 
 FURTHEST = 2_048  # samples, the longest delay
 TIMED = 9  # recordings
-SAMPLES = int(SECONDS * RATE)
-
-
-def ratio_of(number: int) -> float:
-    """The ratio of signal and noise of a mixture, in dB."""
-    return TEST_SNR[number // TEST_NOISES % 4]
-
-
-def mixtures(numbers: Sequence[int]) -> dict[str, list[Pair]]:
-    """Clean and noisy recordings of each set."""
-    voice = Mixtures("validation")
-    at = {ratio: replace(voice.mixer, snr=(ratio, ratio)) for ratio in TEST_SNR}
-    dry, rooms = Mixtures("test"), Mixtures("test", reverberant=True)
-    return {
-        "test": [dry.waveforms(k, SAMPLES) for k in numbers],
-        "reverberation": [rooms.waveforms(k, SAMPLES) for k in numbers],
-        "validation": [at[ratio_of(k)].draw(SAMPLES, 0, k) for k in numbers],
-    }
 
 
 def delay(noisy: Sequence[np.ndarray], estimates: Sequence[np.ndarray]) -> int:
@@ -78,7 +56,7 @@ def baseline(
         late = delay(recordings, raw)
         estimates = [aligned(wave, late) for wave in raw]
         values = measured([pair[0] for pair in pairs], estimates)
-        figures[name] = rounded(values, noisy[name], ratios) | {"delay": late}
+        figures[name] = summary(values, noisy[name], ratios) | {"delay": late}
     return figures
 
 
@@ -97,12 +75,6 @@ def cost(denoise: Denoiser, recordings: Sequence[np.ndarray]) -> float:
     return float(np.median(spent)) / SECONDS
 
 
-def rounded(values: Any, noisy: Any, ratios: np.ndarray) -> dict[str, Any]:
-    """Means, intervals of the gain, and the values of each recording."""
-    each = {name: np.round(rows, 4).tolist() for name, rows in values.items()}
-    return summary(values, noisy, ratios) | {"each": each}
-
-
 def main() -> None:
     """Measure, and write ``speech_baselines.json``."""
     options = arguments(__doc__)
@@ -116,7 +88,7 @@ def main() -> None:
     figures: dict[str, Any] = {"recordings": len(numbers), "versions": {}, "left out": {}}
     figures["cpu_seconds_per_second"] = {}
     waves = [pair[1] for pair in sets["test"]]
-    figures["sets"] = {name: {"noisy": rounded(v, v, ratios)} for name, v in noisy.items()}
+    figures["sets"] = {name: {"noisy": summary(v, v, ratios)} for name, v in noisy.items()}
     for name, make in DENOISERS.items():
         try:
             denoise = make()

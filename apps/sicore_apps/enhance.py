@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import Any
 
 import click
 
 from sicore.cli.options import check_device, device_option, example, seed_option
 from sicore.errors import InputError
-from sicore.progress import progress_bar
+
+
+def _list_methods(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
+    if value == "list":
+        from sicore_apps.enhancers import listed_models
+
+        click.echo("\n".join(listed_models()))
+        ctx.exit()
+    return value
+
+
+def _command_line(ctx: click.Context) -> str:
+    """The command line again; options at their defaults are left out."""
+    words = ["sicore", "enhance"]
+    for parameter in ctx.command.params:
+        value, flag = ctx.params[parameter.name or ""], parameter.opts[0]
+        if isinstance(parameter, click.Argument):
+            words.append(str(value))
+        elif value is True:
+            words.append(flag)
+        elif value not in (None, False) and value != parameter.default:
+            words += [flag, str(value)]
+    return shlex.join(words)
 
 
 @click.command(
     epilog=example(
-        "sicore enhance noisy.wav --model runs/enhance -o clean.wav",
-        "sicore enhance recordings --model runs/enhance -o enhanced --steps 4",
+        "sicore enhance noisy.wav -o clean.wav",
+        "sicore enhance recordings -o enhanced --fast",
+        "sicore enhance noisy.wav -o clean.wav --samples 8 --report page.html",
+        "sicore enhance noisy.wav -o trial.wav --reference clean.wav --report trial.html",
+        "sicore enhance noisy.wav -o clean.wav --model runs/enhance",
     )
 )
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
@@ -27,18 +52,54 @@ from sicore.progress import progress_bar
     metavar="FILE|FOLDER",
     help="Where to write: a file for a file, a folder for a folder.",
 )
-@click.option("--model", required=True, help="A model of speech/enhance: a name or a folder.")
+@click.option(
+    "--method",
+    metavar="NAME|list",
+    is_eager=True,
+    callback=_list_methods,
+    help="One of the installed models, by default 'enhance'; 'list' shows them.",
+)
+@click.option("--dereverb", is_flag=True, help="Take the room off: the model 'dereverb'.")
+@click.option("--model", metavar="NAME|FOLDER", help="Any other model of speech.")
+@click.option(
+    "--fast", is_flag=True, help="One step, in bfloat16 where the processor is quick with it."
+)
 @click.option("--solver", help="Solver; the model's own by default.")
 @click.option("--steps", type=click.IntRange(1), help="Solver steps; the model's own by default.")
+@click.option(
+    "--samples",
+    type=click.IntRange(2),
+    metavar="K",
+    help="Draw K posterior samples: FILE is their mean; the samples, and a picture of how far they "
+    "differ, go beside it.",
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="PAGE.html",
+    help="Write a page to see and hear: spectrograms and players, before and after.",
+)
+@click.option(
+    "--reference",
+    type=click.Path(path_type=Path),
+    metavar="FILE|FOLDER",
+    help="The clean recording (or their folder), to measure against; for --report.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace results that are there.")
 @seed_option
 @device_option
 def command(
     source: Path,
     output: Path,
-    model: str,
+    method: str | None,
+    dereverb: bool,
+    model: str | None,
+    fast: bool,
     solver: str | None,
     steps: int | None,
+    samples: int | None,
+    report: Path | None,
+    reference: Path | None,
     overwrite: bool,
     seed: int,
     device: str | None,
@@ -48,27 +109,42 @@ def command(
     WAV, FLAC, OGG and MP3, any sample rate and number of channels, any length. Rate, channels,
     length and loudness stay as they are; what lies above 8 kHz is removed. INPUT is never changed.
 
+    With --samples K, FILE's neighbours FILE-0001 … are what the clean recording may have been, and
+    FILE-uncertainty.png shows where they differ. Sample k is that of the seed SEED + k − 1.
+
     A recording of a folder that cannot be read is named, and the others are enhanced.
     """
+    from sicore_apps.enhancers import chosen_model
     from sicore_apps.recordings import plan_jobs
 
-    jobs = plan_jobs(source, output, overwrite)
+    chosen = {"--solver": solver, "--steps": steps, "--samples": samples}
+    if clash := [flag for flag, value in chosen.items() if fast and value is not None]:
+        raise InputError(f"--fast is one step of its own solver: leave out {' and '.join(clash)}")
+    if reference is not None and report is None:
+        raise InputError("--reference is what the page compares with: add --report PAGE.html")
+    name = chosen_model(model, method, dereverb)
+    jobs = plan_jobs(
+        source, output, overwrite, samples=samples or 0, reference=reference, page=report
+    )
     import sicore
-    from sicore_speech.audio import read_audio, write_audio
-    from sicore_speech.enhancement import enhance_sound
+    from sicore.report import Section
+    from sicore_apps.enhancing import enhance_jobs, opened
+    from sicore_apps.samplers import sampler_options
+    from sicore_apps.sound_pages import MOST, Told, settings_of, sound_page, sound_section
 
-    chosen: dict[str, Any] = {"solver": solver, "steps": steps}
-    options = {key: value for key, value in chosen.items() if value is not None}
-    loaded = sicore.load(model, device=check_device(device))
-    failed = []
-    with progress_bar("enhancing", len(jobs), len(jobs) > 1) as bar:
-        for job in jobs:
-            bar.describe(job.source.name)
-            try:
-                clean = enhance_sound(loaded, read_audio(job.source), seed=seed, **options)
-                click.echo(write_audio(job.target, clean.samples, clean.rate))
-            except InputError as error:
-                failed.append(str(error))
-            bar.advance()
+    loaded = sicore.load(name, device=check_device(device))
+    options = sampler_options(
+        fast=fast, solver=solver, steps=steps, samples=samples, device=loaded.device
+    )
+    ready, failed = opened(jobs)
+    settings = settings_of(loaded, name, options, seed, samples)
+    told = Told(name, _command_line(click.get_current_context()), settings, len(ready))
+    sections: list[Section] = []
+    for done in enhance_jobs(loaded, ready, failed, seed=seed, options=options):
+        click.echo("\n".join(str(path) for path in done.job.results))
+        if report is not None and len(sections) < MOST:
+            sections.append(sound_section(done, told))
+    if report is not None and sections:
+        click.echo(sound_page(told, sections).write(report, overwrite))
     if failed:
         raise InputError("; ".join(failed))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         "sicore evaluate images/fashion-mnist -n 2000",
         "sicore evaluate runs/fashion -n 500 --solver euler --steps 50 -o metrics.json",
         "sicore evaluate images/fashion-mnist --fokker-planck",
+        "sicore evaluate runs/enhance -n 40 --metric speech/composite --metric speech/si-sdr",
     )
 )
 @click.argument("model")
@@ -43,6 +44,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Instead: how far the model's score is from the Fokker–Planck equation over time.",
 )
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="A metric that `sicore plugins PLUGIN` lists, instead of the usual ones; repeatable.",
+)
 @seed_option
 @device_option
 @click.option(
@@ -61,6 +69,7 @@ def command(
     guidance: float | None,
     likelihood: bool,
     fokker_planck: bool,
+    metrics: tuple[str, ...],
     seed: int,
     device: str | None,
     output: Path | None,
@@ -79,19 +88,34 @@ def command(
     if fokker_planck and options:
         given = ", ".join(f"--{name}" for name in options)
         raise InputError(f"--fokker-planck looks at the model, not at a sampler: leave out {given}")
+    if metrics and (likelihood or fokker_planck):
+        raise InputError("--metric chooses what samples are measured by: leave out the other")
     if likelihood and (solver is not None or guidance is not None):
         raise InputError("--likelihood takes --steps, but neither --solver nor --guidance")
     loaded = sicore.load(model, device=check_device(device))
+    if metrics:
+        options["metrics"] = _known(metrics, loaded)
     if fokker_planck:
-        metrics = _residual(loaded, number or 64, seed)
+        figures = _residual(loaded, number or 64, seed)
     elif likelihood:
         count = number or 128
-        metrics = loaded.domain.likelihood(loaded, n=count, seed=seed, progress=True, **options)
+        figures = loaded.domain.likelihood(loaded, n=count, seed=seed, progress=True, **options)
     else:
-        metrics = loaded.domain.evaluate(loaded, n=number or 1000, seed=seed, **options)
-    click.echo(json.dumps(metrics, indent=2))
+        figures = loaded.domain.evaluate(loaded, n=number or 1000, seed=seed, **options)
+    click.echo(json.dumps(figures, indent=2))
     if output is not None:
-        write_json(output, metrics)
+        write_json(output, figures)
+
+
+def _known(metrics: tuple[str, ...], model: Model) -> tuple[str, ...]:
+    """The names, if they are registered and the domain has a choice."""
+    from sicore.plugins import get_registry
+
+    if not model.domain.metric_choice:
+        raise InputError(f"--metric: the domain '{model.domain.name}' has no choice of metrics")
+    for name in metrics:
+        get_registry().entry("metric", name)
+    return metrics
 
 
 def _residual(model: Model, n: int, seed: int) -> dict[str, Any]:

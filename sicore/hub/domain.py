@@ -54,6 +54,8 @@ class Domain:
     conditions: Mapping[str, Categorical] = {}
     suffixes: ClassVar[frozenset[str]] = frozenset()
     """The endings of the files that ``read`` understands, in lower case, such as ``.png``."""
+    metric_choice: ClassVar[bool] = False
+    """Whether ``evaluate`` takes ``metrics``, names in the registry's group ``metric``."""
 
     def encode(self, items: Any) -> State:
         """Raw items to states: standardised, mean 0 and variance 1 over the data."""

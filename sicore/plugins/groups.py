@@ -41,6 +41,7 @@ GROUPS: dict[str, Group] = {
         Group("grid", "class", "where the time steps of a sampler lie"),
         Group("operator", "class", "a measurement of a state"),
         Group("method", "class", "how a measurement guides a sampler"),
+        Group("metric", "object", "figures of a result, in the evaluation of one domain"),
         Group("preset", "resource", "a configuration to train from"),
         Group("model", "resource", "a trained model's folder"),
         Group("command", "object", "a subcommand of sicore"),

@@ -1,5 +1,5 @@
 """Reports as one self-contained HTML file; imports no torch."""
 
-from sicore.report.page import Figure, Page, Section, Table
+from sicore.report.page import Figure, Page, Player, Section, Table
 
-__all__ = ["Figure", "Page", "Section", "Table"]
+__all__ = ["Figure", "Page", "Player", "Section", "Table"]

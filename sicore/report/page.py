@@ -1,7 +1,7 @@
-"""One self-contained page: text, commands, pictures and tables in a single HTML file.
+"""One self-contained page: text, commands, pictures, sounds and tables in a single HTML file.
 
-The page holds its pictures itself, loads nothing, runs nothing (its content policy forbids both),
-and everything that it shows is escaped.
+The page holds its pictures and sounds itself, loads nothing, runs nothing (its content policy
+forbids both), and everything that it shows is escaped.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ class Figure:
         png: a PNG file's bytes.
         caption: shown below.
         description: what is to be seen, for those who cannot see it; the caption when empty.
+        smooth: blend pixels where the picture does not fit: for charts, not for small pictures.
     """
 
     png: bytes
     caption: str
     description: str = ""
+    smooth: bool = False
 
     def __post_init__(self) -> None:
         if self.png[:8] != _PNG or len(self.png) < 24:
@@ -61,6 +63,30 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Player:
+    """A sound to listen to, with its caption.
+
+    Args:
+        sound: a sound file's bytes, in a format that browsers play: FLAC, WAV, MP3.
+        media_type: of the file, ``audio/…``.
+        caption: shown below.
+    """
+
+    sound: bytes
+    media_type: str
+    caption: str
+
+    def __post_init__(self) -> None:
+        if not self.media_type.startswith("audio/"):
+            raise InputError(f"player '{self.caption}': expected audio/…, got '{self.media_type}'")
+
+    @property
+    def uri(self) -> str:
+        """The sound as an address that the page can hold."""
+        return f"data:{self.media_type};base64,{base64.b64encode(self.sound).decode()}"
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows of cells under a header; cells are shown as ``str`` gives them."""
 
@@ -79,6 +105,7 @@ class Section:
         command: the command line that makes what the section shows.
         figures: shown side by side where there is room.
         tables: shown last.
+        players: sounds, shown before the figures.
     """
 
     title: str
@@ -86,6 +113,7 @@ class Section:
     command: str = ""
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
+    players: Sequence[Player] = ()
 
     @property
     def paragraphs(self) -> list[str]:

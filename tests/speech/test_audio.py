@@ -1,9 +1,11 @@
+import io
+
 import numpy as np
 import pytest
 import soundfile
 
 from sicore.errors import InputError
-from sicore_speech.audio import Sound, read_audio, write_audio
+from sicore_speech.audio import Sound, flac_bytes, read_audio, write_audio
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
@@ -60,3 +62,11 @@ def test_a_folder_that_cannot_be_written_into(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         write_audio(tmp_path / "file" / "a.wav", np.zeros((1, 10), np.float32), 16_000)
+
+
+@pytest.mark.parametrize(("level", "scale"), [(0.5, 1.0), (2.0, 0.5)])
+def test_flac_in_memory(level, scale):
+    tone = level * np.sin(np.arange(4000) / 5)[None].repeat(2, 0)
+    found, rate = soundfile.read(io.BytesIO(flac_bytes(tone, 8_000)))
+    assert rate == 8_000
+    np.testing.assert_allclose(found.T, scale * tone, atol=1e-3)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -5,10 +7,12 @@ import torch
 
 from sicore.errors import InputError
 from sicore.testing import check_dataset
-from sicore_speech.data import folder as module
 from sicore_speech.data.bank import Bank
 from sicore_speech.data.folder import SpeechFolder
+from sicore_speech.data.matching import matched
 from sicore_speech.data.pairs import RecordedPairs
+from sicore_speech.data.recipe import SPLITS
+from sicore_speech.data.rooms import direct_path_first
 
 from .conftest import voice
 
@@ -59,7 +63,7 @@ def test_a_short_recording_is_followed_by_silence():
 
 
 def test_no_file_is_in_two_splits(own):
-    names = [set(SpeechFolder(str(own), s).pairs.speech[0].names) for s in module.SPLITS]
+    names = [set(SpeechFolder(str(own), s).pairs.speech[0].names) for s in SPLITS]
     assert sum(map(len, names)) == 40
     assert len(set.union(*names)) == 40
 
@@ -70,6 +74,75 @@ def test_what_cannot_be_read_is_left_out(own):
     with pytest.warns(UserWarning, match="left out"):
         data = SpeechFolder(str(own), frames=32)
     assert data.batch(torch.arange(2))[0].isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("clean", "noisy"),
+    [
+        ("s1/a.wav", "s1/a.wav"),
+        ("s1/a.wav", "s1/a.flac"),
+        ("s1/a.wav", "cafe/5dB/a.wav"),
+        ("s1/a_clean.wav", "s1/a_noisy.wav"),
+        ("s1/clean-a.wav", "mixed/noisy-a.flac"),
+        ("s1/a_clean_7.wav", "a_noisy_7.wav"),
+        ("clean_fileid_12.wav", "book_x_snr5_fileid_12.wav"),
+    ],
+)
+def test_names_that_belong_together(clean, noisy):
+    others = [Path("s2/b_noisy.wav"), Path("book_fileid_1.wav"), Path("nothing.wav")]
+    assert matched([Path(clean), Path("s9/alone.wav")], [Path(noisy), *others]) == {
+        Path(clean): Path(noisy)
+    }
+
+
+def test_stricter_rules_come_first_and_doubt_matches_nothing():
+    clean = [Path("s1/a.wav"), Path("s2/a.wav"), Path("s3/a.wav"), Path("c.wav")]
+    noisy = [Path("s1/a.wav"), Path("s1/a.flac"), Path("s2/a.flac"), Path("x/c.wav")]
+    assert matched(clean, noisy) == {clean[0]: noisy[0], clean[1]: noisy[2], clean[3]: noisy[3]}
+    assert matched(clean, [*noisy, Path("y/c.wav")]).keys() == {clean[0], clean[1]}
+    assert matched(clean[:1], [Path("x/a.wav"), Path("y/a.wav")]) == {}
+
+
+@pytest.mark.parametrize("valid", ["valid", "dev"])
+def test_folders_of_splits(tmp_path, valid):
+    """As SGMSE+ has them for WSJ0–CHiME3: the split is the folder's."""
+    for number, split in enumerate(("train", valid, "test")):
+        for side, gain in (("clean", 1.0), ("noisy", 0.5)):
+            place = tmp_path / split / side / "011"
+            place.mkdir(parents=True)
+            soundfile.write(place / f"{number}.wav", gain * voice(0.8, seed=number), 16_000)
+    for number, split in enumerate(SPLITS):
+        pairs = SpeechFolder(str(tmp_path), split, frames=32).pairs
+        assert [Path(name).stem for name in pairs.clean.names] == [str(number)]
+    (tmp_path / "test").rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="none of 'test'"):
+        SpeechFolder(str(tmp_path), "test")
+
+
+def test_recorded_rooms(own):
+    """With a room that repeats what is said after 100 ms, clean is without the echo."""
+    (own / "rooms").mkdir()
+    echo = np.zeros(3_000)
+    echo[[300, 300 + 1_600]] = 0.5, -0.25
+    soundfile.write(own / "rooms" / "hall.wav", np.stack([echo, 0 * echo], 1), 16_000)
+    assert SpeechFolder(str(own), "train", frames=32).pairs.rooms == 0.35
+    assert SpeechFolder(str(own), "test", frames=32).pairs.rooms == 0
+    data = SpeechFolder(str(own), "train", frames=32, rooms=1.0, snr=(90, 90))
+    for k in range(5):
+        clean, noisy = data.waveforms(k, 8_000)
+        late = np.pad(clean, (1_600, 0))[:8_000]
+        np.testing.assert_allclose(noisy, clean - 0.5 * late, atol=2e-3 * np.abs(clean).max())
+    soundfile.write(own / "rooms" / "hall.wav", 0 * echo, 16_000)
+    with pytest.raises(InputError, match="silent"):
+        SpeechFolder(str(own))
+    (own / "rooms" / "hall.wav").unlink()
+    with pytest.raises(InputError, match="holds no room response"):
+        SpeechFolder(str(own))
+
+
+def test_the_direct_path_of_a_response_is_first_and_one():
+    response = direct_path_first(np.array([0, 0.1, -0.5, 0.25]))
+    np.testing.assert_allclose(response, [1, -0.5])
 
 
 def test_errors(own, tmp_path):

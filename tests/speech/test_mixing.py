@@ -60,8 +60,10 @@ def test_snr_stays_in_its_range(mixer):
 def test_errors(mixer):
     with pytest.raises(InputError, match="range of decibels"):
         Mixer(mixer.speech, mixer.noise, mixer.talkers, snr=(5, 2))
-    with pytest.raises(InputError, match="no speech, or no noise"):
-        Mixer([], mixer.noise, [])
+    with pytest.raises(InputError, match="no speech to mix"):
+        Mixer([], mixer.noise, mixer.talkers)
+    with pytest.raises(InputError, match="nobody for the babble"):
+        Mixer(mixer.speech, mixer.noise, [])
 
 
 def test_short_noises_are_repeated():

@@ -6,6 +6,7 @@ import torch
 
 import sicore
 from sicore.config import load_config
+from sicore.hub.build import build_parts
 from sicore.hub.plan import make_plan
 from sicore.training import train
 from sicore_speech.data.mixtures import Mixtures
@@ -93,3 +94,36 @@ def test_sgmse_is_sampled_as_published():
     assert drawn.epsilon is not None
     assert abs(drawn.epsilon(t) - square / 4) < 1e-6
     assert len(drawn.times) == 31 and drawn.settings["epsilon"] == "noising"
+
+
+def test_storm_trains_both_of_its_networks_and_samples(recordings, tmp_path):
+    """The predictor is called once, and the path starts where it ends."""
+    small = ["channels=[8,8]", "patch=[4,2]", "recurrent=8"]
+    config = load_config(
+        "speech/storm",
+        [
+            *(f"network.{part}.{value}" for part in ("predictor", "network") for value in small),
+            "domain.frames=64",
+            "data.frames=64",
+            f"data.folder={recordings}",
+            "training.steps=2",
+            "training.batch_size=2",
+            "training.warmup_steps=0",
+        ],
+    )
+    before = build_parts(config).network.state_dict()
+    model = sicore.load(train(config, tmp_path / "storm", progress=False), device="cpu")
+    noisy = torch.randn(2, model.domain.samples, generator=torch.Generator().manual_seed(0))
+    made = model.sample(2, x0=model.domain.encode(noisy), steps=3)
+    assert made.nfe == 3 + 1
+    assert bool(made.x.isfinite().all())
+    moved = {
+        name.split(".")[0]
+        for name, t in model.network.state_dict().items()
+        if _moved(before, name, t)
+    }
+    assert moved == {"predictor", "network"}
+
+
+def _moved(before, name, tensor):
+    return before[name].shape == tensor.shape and not torch.equal(before[name], tensor)

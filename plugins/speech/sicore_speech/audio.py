@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,3 +72,11 @@ def write_audio(path: Path, samples: np.ndarray, rate: int) -> Path:
             f"({error}); choose .wav or .flac"
         ) from None
     return path
+
+
+def flac_bytes(samples: np.ndarray, rate: int) -> bytes:
+    """``(channels, n)`` floats as a FLAC file in memory, scaled down if it would clip."""
+    file = io.BytesIO()
+    quiet = samples / max(1.0, float(np.abs(samples).max(initial=0.0)))
+    soundfile.write(file, quiet.T, rate, format="FLAC")
+    return file.getvalue()

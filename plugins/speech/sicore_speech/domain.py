@@ -39,6 +39,7 @@ class Speech(Domain):
 
     name: ClassVar[str] = "speech"
     standardised: ClassVar[bool] = False
+    metric_choice: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -106,7 +107,7 @@ class Speech(Domain):
         return paths
 
     def evaluate(self, model: Model, *, n: int, seed: int = 0, **options: Any) -> dict[str, Any]:
-        """PESQ, ESTOI and SI-SDR of enhanced mixtures; see ``sicore_speech.metrics``."""
+        """PESQ, ESTOI and SI-SDR of enhanced mixtures, or ``metrics``: `sicore_speech.metrics`."""
         from sicore_speech.metrics import evaluate
 
         return evaluate(model, n=n, seed=seed, **options)

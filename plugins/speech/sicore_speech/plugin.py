@@ -12,10 +12,18 @@ if TYPE_CHECKING:
 
 SICORE_API = 1
 
+METRICS = (
+    ("pesq", "pesq", "PESQ, wide band: quality, −0.5 to 4.64"),
+    ("estoi", "intelligibility", "ESTOI: intelligibility, 0 to 1"),
+    ("si-sdr", "ratios", "SI-SDR in dB, and the SI-SIR and SI-SAR that it is made of"),
+    ("composite", "composite", "CSIG, CBAK and COVL, with LLR, WSS and segmental SNR"),
+    ("dnsmos", "dnsmos", "DNSMOS, which needs no clean recording: marks from 1 to 5"),
+)
+
 
 @hookimpl
 def sicore_register(registry: Registrar) -> None:
-    """Register the domain, its data sets, its network, its loss and its preset."""
+    """Register the domain, its data sets, its network, its loss, its metrics and its presets."""
     registry.add(
         "domain", "speech", "sicore_speech.domain:Speech", summary="Recordings of speech, 16 kHz"
     )
@@ -30,6 +38,18 @@ def sicore_register(registry: Registrar) -> None:
         "speech/folder",
         "sicore_speech.data.folder:SpeechFolder",
         summary="Your own recordings: data.folder=PATH with clean and noise, or clean and noisy",
+    )
+    registry.add(
+        "dataset",
+        "speech/librispeech",
+        "sicore_speech.data.librispeech:LibriSpeech",
+        summary="Readings of audiobooks, mixed with noise as it is asked for",
+    )
+    registry.add(
+        "dataset",
+        "speech/voicebank-demand",
+        "sicore_speech.data.voicebank:VoiceBankDemand",
+        summary="VoiceBank–DEMAND: pairs of clean and noisy recordings, the usual splits",
     )
     registry.add(
         "backbone",
@@ -49,11 +69,26 @@ def sicore_register(registry: Registrar) -> None:
         "sicore_speech.spectral_loss:SpectralLoss",
         summary="Differences of magnitudes and of waveforms",
     )
+    for name, attribute, summary in METRICS:
+        target = f"sicore_speech.metrics.table:{attribute}"
+        registry.add("metric", f"speech/{name}", target, summary=summary)
+    registry.add(
+        "regulariser",
+        "speech/loudness",
+        "sicore_speech.loudness_loss:LoudnessLoss",
+        summary="Differences of loudness, as ears have it (after ITU-T P.862)",
+    )
     registry.add(
         "preset",
         "speech/enhance",
         "sicore_speech:presets/enhance.yaml",
-        summary="Noisy recordings to clean ones by a Schrödinger bridge, 1.3 M parameters",
+        summary="Noisy recordings to clean ones by a Schrödinger bridge, 2.3 M parameters",
+    )
+    registry.add(
+        "preset",
+        "speech/storm",
+        "sicore_speech:presets/storm.yaml",
+        summary="A predictor, and a path that repairs what it made: StoRM",
     )
     registry.add(
         "preset",
@@ -93,9 +128,19 @@ def sicore_doctor() -> list[tuple[str, bool, str]]:
         ("soundfile", installed("soundfile"), "pip install soundfile"),
         ("PyAV", installed("av"), "optional, to prepare data: pip install 'sicore-speech[data]'"),
         (
+            "torchaudio",
+            installed("torchaudio"),
+            "optional, for LibriSpeech: pip install --no-deps torchaudio",
+        ),
+        (
             "PESQ and ESTOI",
             installed("pesq") and installed("pystoi"),
             "optional, for evaluation: pip install 'sicore-speech[metrics]'",
+        ),
+        (
+            "DNSMOS",
+            all(installed(name) for name in ("speechmos", "librosa", "onnxruntime")),
+            "optional, for evaluation: pip install 'sicore-speech[dnsmos]'",
         ),
         (
             "speech recordings",

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from sicore.cli import run
+from sicore.plugins import Registrar, Registry
 
 
 @pytest.fixture
@@ -146,6 +147,9 @@ def test_a_diverging_training_ends_with_one_line(elsewhere, tmp_path):
 class Measured:
     """What ``sicore.load`` gives, with a domain that measures itself."""
 
+    name = "measured"
+    metric_choice = False
+
     @property
     def domain(self):
         return self
@@ -166,3 +170,23 @@ def test_evaluate_prints_and_writes_what_the_domain_measures(monkeypatch, capsys
     assert run(arguments) == 1
     assert "--overwrite" in capsys.readouterr().err
     assert run([*arguments, "--overwrite"]) == 0
+
+
+def test_evaluate_by_named_metrics(monkeypatch, capsys):
+    measured = Measured()
+    monkeypatch.setattr("sicore.load", lambda name, device=None: measured, raising=False)
+    registrar, registry = Registrar("mine"), Registry()
+    for name in ("mine/size", "mine/colour"):
+        registrar.add("metric", name, "mine:metric")
+    registry.commit(registrar)
+    monkeypatch.setattr("sicore.plugins.get_registry", lambda: registry)
+    arguments = ["evaluate", "any", "--metric", "mine/size", "--metric", "mine/colour"]
+    assert run(arguments) == 1
+    assert "the domain 'measured' has no choice of metrics" in capsys.readouterr().err
+    measured.metric_choice = True
+    assert run(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["asked"]["metrics"] == ["mine/size", "mine/colour"]
+    assert run(["evaluate", "any", "--metric", "mine/sise"]) == 1
+    assert "mine/size" in capsys.readouterr().err
+    assert run([*arguments, "--likelihood"]) == 1
+    assert "leave out the other" in capsys.readouterr().err

@@ -6,13 +6,15 @@ from torch import nn
 
 from sicore.backbones import Identity, Regeneration
 from sicore.config import parse_config
+from sicore.dynamics import PathDynamics, proportional
+from sicore.errors import InputError
 from sicore.hub import Model
 from sicore.hub.build import build_objective, build_parts
 from sicore.interpolants import OUVE, SBVE
 from sicore.objectives import Objective, Paired, Rollout, StartError
 from sicore.predictions import DATA, NOISE, NetworkPrediction, started
-from sicore.solvers import EulerMaruyama
-from sicore.states import Noise
+from sicore.solvers import DDIM, EulerMaruyama, UniformGrid, solve
+from sicore.states import Noise, TensorSpace
 
 N = 20_000
 VARIANCE = 0.3**2  # of x1 given y; its mean is y/2
@@ -97,10 +99,6 @@ def test_with_a_predictor_that_does_nothing_it_is_sgmse_exactly(toy):
 
 def sampled(network, path, y, steps, *, observed="x0"):
     """Samples given y, from where the network starts, and where that is."""
-    from sicore.dynamics import PathDynamics, proportional
-    from sicore.solvers import UniformGrid, solve
-    from sicore.states import TensorSpace
-
     prediction = NetworkPrediction(network, path, DATA)
     start, given = started(prediction, y, observed, {observed: y})
     noise = Noise.of(0, len(y))
@@ -159,21 +157,35 @@ def test_the_predictor_learns_by_its_own_error_and_by_the_paths():
     assert gradient(frozen=True) is None
 
 
-def test_a_rollout_trains_on_what_one_step_of_the_sampler_makes():
-    """The states of a share of the samples have the estimate from the start in place of x1."""
-    path, noise = SBVE(), Noise.of(8, 4000)
-    x1, y = (
-        noise.named("a").normal((1,), torch.float64),
-        noise.named("b").normal((1,), torch.float64),
-    )
+@pytest.mark.parametrize("path", [SBVE(), OUVE()], ids=["sb-ve", "ouve"])
+def test_a_rollout_trains_on_what_one_step_of_the_sampler_makes(path):
+    """For a share of the samples x_t is where DDIM's step from 0 to t ends."""
+    noise = Noise.of(8, 4000)
+    x1, y, z = (noise.named(name).normal((1,), torch.float64) for name in "abz")
     t = noise.named("t").uniform().double()
     prediction = NetworkPrediction(Mean(), path, DATA)
-    sample = path.sample(y, x1, t, noise.named("z").normal((1,), torch.float64))
+    sample = path.sample(y, x1, t, z)
     moved = Rollout(0.25)(prediction, sample, {"x0": y}, noise)
-    own = path.sample(y, y / 2, t, sample.z).x_t
-    chosen = (moved.x_t == own).flatten()
-    assert torch.equal(moved.x_t[~chosen], sample.x_t[~chosen])
+    start = y + path.at(0.0).gamma * z  # where sampling starts
+
+    def stepped(k):
+        here = slice(k, k + 1)
+        flow = PathDynamics(prediction, None, {"x0": y[here]}, x0=y[here])
+        with torch.no_grad():
+            return solve(flow, start[here], torch.tensor([0.0, float(t[k])]), DDIM(), noise).x[0]
+
+    chosen = (moved.x_t != sample.x_t).flatten()
+    for k in range(40):
+        expected = stepped(k) if chosen[k] else sample.x_t[k]
+        torch.testing.assert_close(moved.x_t[k], expected, rtol=1e-6, atol=1e-6)
     assert abs(float(chosen.double().mean()) - 0.25) < 4 * (0.25 * 0.75 / 4000) ** 0.5
     assert moved.x1 is sample.x1
-    with pytest.raises(Exception, match="prediction=data"):
-        Rollout(0.5)(NetworkPrediction(Mean(), path, NOISE), sample, {"x0": y}, noise)
+
+
+def test_a_rollout_needs_the_data_prediction_of_a_bridge():
+    x = torch.zeros(2, 1)
+    sample = SBVE().sample(x, x, torch.zeros(2), x)
+    with pytest.raises(InputError, match="prediction=data"):
+        Rollout(0.5)(NetworkPrediction(Mean(), SBVE(), NOISE), sample, {"x0": x}, Noise.of(0, 2))
+    with pytest.raises(InputError, match="expected a share"):
+        Rollout(0.0)

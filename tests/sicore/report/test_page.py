@@ -8,7 +8,7 @@ from struct import pack
 import pytest
 
 from sicore.errors import InputError
-from sicore.report import Figure, Page, Section, Table
+from sicore.report import Figure, Page, Player, Section, Table
 
 
 def png(width=3, height=2):
@@ -59,6 +59,21 @@ def test_it_loads_nothing(page):
     assert "http://" not in html
     assert "https://" not in html
     assert set(re.findall(r'src="([a-z]+:)', html)) == {"data:"}
+
+
+def test_a_sound_is_in_the_page():
+    player = Player(b"fLaC", "audio/flac", "a <sound>")
+    html = Page("Sounds", sections=[Section("one", players=[player])]).render()
+    assert 'src="data:audio/flac;base64,ZkxhQw=="' in html
+    assert "media-src data:" in html
+    assert html.count("a &lt;sound&gt;") == 2  # the caption, and the label for screen readers
+    with pytest.raises(InputError, match=r"expected audio/.*got 'text/html'"):
+        Player(b"", "text/html", "no sound")
+
+
+def test_charts_are_blended_and_small_pictures_are_not():
+    figures = [Figure(png(), "sharp"), Figure(png(), "smooth", smooth=True)]
+    assert Page("a", sections=[Section("b", figures=figures)]).render().count('class="smooth"') == 1
 
 
 def test_tags_are_balanced_and_parts_are_there(page):

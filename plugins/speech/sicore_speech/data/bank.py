@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import shutil
+import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from sicore.errors import InputError
 from sicore.files import write_atomically
@@ -51,9 +52,79 @@ class Bank:
 
     def save(self, path: Path) -> None:
         """Write a safetensors file; the names are in its metadata."""
-        tensors = {"samples": self.samples, "ends": self.ends}
-        metadata = {"names": json.dumps(self.names)}
-        write_atomically(path, lambda scratch: save_file(tensors, scratch, metadata))
+        write_bank(path, ((name, self.clip(number)) for number, name in enumerate(self.names)))
+
+
+def write_bank(path: Path, clips: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Write clips as they come, ``(name, int16 (n,))``: what is written is not held in memory.
+
+    The file is in the format of safetensors: the length of the header, the header as JSON, and the
+    tensors, here the ends of the clips and their samples.
+
+    Raises:
+        InputError: when the folder cannot be written into.
+    """
+
+    def write(scratch: Path) -> None:
+        names, lengths = list[str](), list[int]()
+        with tempfile.TemporaryFile(dir=scratch.parent) as samples:
+            for name, clip in clips:
+                samples.write(np.asarray(clip, "<i2").tobytes())
+                names.append(name)
+                lengths.append(len(clip))
+            ends = np.cumsum(lengths, dtype="<i8")
+            header = _header(names, sum(lengths))
+            with scratch.open("wb") as file:
+                file.write(len(header).to_bytes(8, "little") + header + ends.tobytes())
+                samples.seek(0)
+                shutil.copyfileobj(samples, file, 1 << 22)
+
+    write_atomically(path, write)
+
+
+def _header(names: Sequence[str], samples: int) -> bytes:
+    """Padded to a multiple of 8 bytes, so that the tensors are aligned."""
+    start = 8 * len(names)
+    header = json.dumps(
+        {
+            "__metadata__": {"names": json.dumps(list(names))},
+            "ends": {"dtype": "I64", "shape": [len(names)], "data_offsets": [0, start]},
+            "samples": {
+                "dtype": "I16",
+                "shape": [samples],
+                "data_offsets": [start, start + 2 * samples],
+            },
+        }
+    ).encode()
+    return header + b" " * (-len(header) % 8)
+
+
+def map_bank(path: Path) -> Bank:
+    """Read what ``write_bank`` wrote, but leave the samples on the disk until somebody wants them.
+
+    Raises:
+        InputError: when it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size))
+        names = json.loads(header["__metadata__"]["names"])
+        ends, samples = (
+            np.asarray(
+                np.memmap(
+                    path,
+                    np.dtype(kind),
+                    "r",
+                    8 + size + header[name]["data_offsets"][0],
+                    tuple(header[name]["shape"]),
+                )
+            )
+            for name, kind in (("ends", "<i8"), ("samples", "<i2"))
+        )
+        return Bank(samples, ends, tuple(names))
+    except (OSError, KeyError, ValueError, OverflowError, MemoryError) as error:
+        raise InputError(f"{path}: no prepared recordings ({error}); fetch them again") from None
 
 
 def read_bank(path: Path) -> Bank:

@@ -26,15 +26,18 @@ class Mixer:
 
     Args:
         speech: one bank for each source; a source is drawn in proportion to its length.
-        noise: recorded noises; one is drawn in proportion to the root of its length.
+        noise: recorded noises; one is drawn in proportion to the root of its length. If there are
+            none, all noise is coloured, or babble.
         talkers: banks of voices for babble.
         keys: key strokes for typing, or None.
         snr: the range of signal-to-noise ratios in dB, of the active level of the speech.
         rooms: the share of mixtures in which the speaker is in a room.
         augment: whether speeds and frequency responses vary.
+        responses: of recorded rooms, float32 with the direct path at sample 0; without any, they
+            are drawn from a model.
 
     Raises:
-        InputError: for a range that is none, or without speech or noise.
+        InputError: for a range that is none, or without speech or talkers.
     """
 
     speech: Sequence[Bank]
@@ -44,12 +47,13 @@ class Mixer:
     snr: tuple[float, float] = (-3.0, 18.0)
     rooms: float = 0.0
     augment: bool = True
+    responses: Sequence[np.ndarray] = ()
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.snr).all() and self.snr[0] <= self.snr[1]):
             raise InputError(f"snr: expected a range of decibels, low and high, got {self.snr}")
-        if not sum(len(bank.samples) for bank in self.speech) or not len(self.noise):
-            raise InputError("mixtures: there is no speech, or no noise, to mix")
+        if not all(sum(len(b.samples) for b in banks) for banks in (self.speech, self.talkers)):
+            raise InputError("mixtures: there is no speech to mix, or nobody for the babble")
 
     def draw(self, n: int, seed: int, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Clean and noisy recording, float32 ``(n,)`` each, of mixture ``number`` of a seed."""
@@ -58,8 +62,14 @@ class Mixer:
         noise = scaled(self.any_noise(n, rng), clean, float(rng.uniform(*self.snr)))
         if rng.random() >= self.rooms:
             return clean, clean + noise
-        early, whole = reverberate(clean, room_response(rng))
+        early, whole = reverberate(clean, self.response(rng))
         return early, whole + noise
+
+    def response(self, rng: np.random.Generator) -> np.ndarray:
+        """Of one of the recorded rooms, or of the model's."""
+        if self.responses:
+            return self.responses[int(rng.integers(len(self.responses)))]
+        return room_response(rng)
 
     def voice(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Somebody speaks: for `ACTIVE` of the time or more, or as much as was found."""
@@ -79,7 +89,8 @@ class Mixer:
 
     def any_noise(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Mostly a recorded noise, or two; now and then coloured noise or babble."""
-        kind = rng.choice(("recorded", "two", "coloured", "babble"), p=(0.5, 0.2, 0.15, 0.15))
+        shares = (0.5, 0.2, 0.15, 0.15) if len(self.noise) else (0, 0, 0.5, 0.5)
+        kind = rng.choice(("recorded", "two", "coloured", "babble"), p=shares)
         if kind == "coloured":
             return noises.coloured(n, float(rng.uniform(0, 2)), rng)
         if kind == "babble":

@@ -18,6 +18,11 @@ def cache_folder() -> Path:
     return base / "speech" / VERSION
 
 
+def dataset_folder(name: str) -> Path:
+    """Where a data set of its own is prepared: ``$SICORE_DATA/speech/NAME``."""
+    return cache_folder().parent / name
+
+
 def prepared_file(folder: Path, source: str) -> Path:
     """Where the prepared recordings of a source are."""
     return folder / f"{source}.safetensors"

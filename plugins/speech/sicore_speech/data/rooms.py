@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sicore.errors import InputError
 from sicore_speech.spectrogram import RATE
 
 EARLY = int(0.05 * RATE)  # samples; what arrives later blurs speech, what arrives before helps it
@@ -25,6 +26,18 @@ def room_response(rng: np.random.Generator) -> np.ndarray:
     tail *= 10 ** (-ratio / 20) / np.linalg.norm(tail)
     tail[0] = 1.0
     return tail
+
+
+def direct_path_first(response: np.ndarray) -> np.ndarray:
+    """A recorded response from its largest sample on, which becomes 1.
+
+    Raises:
+        InputError: when it is silent.
+    """
+    peak = int(np.abs(response).argmax()) if len(response) else 0
+    if not len(response) or response[peak] == 0:
+        raise InputError("a room response has no direct path: it is silent")
+    return np.asarray(response[peak:] / response[peak], np.float32)
 
 
 def reverberate(wave: np.ndarray, response: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
