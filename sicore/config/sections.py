@@ -58,7 +58,11 @@ class TrainingConfig(Section):
 
 
 class SamplingConfig(Section):
-    """What sampling does when nothing else is asked for."""
+    """What sampling does when nothing else is asked for.
+
+    ``epsilon`` is for SDE solvers: a number c is ``ε(t) = c γ(t)``, and ``noising`` the reverse of
+    the path's own diffusion (``sicore.dynamics.noising``).
+    """
 
     solver: Annotated[Component, In("solver")] = _named("heun")
     steps: int = Field(20, ge=1)
@@ -66,6 +70,7 @@ class SamplingConfig(Section):
     grid: Annotated[Component, In("grid")] = _named("uniform")
     start: float = Field(0.0, ge=0, lt=1)
     end: float = Field(1.0, gt=0, le=1)
+    epsilon: Annotated[float, Field(ge=0)] | Literal["noising"] = 1.0
 
 
 class RunConfig(Section):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sicore.config import Component, SamplingConfig
-from sicore.dynamics import Epsilon, PathDynamics, proportional
+from sicore.dynamics import Epsilon, PathDynamics, noising, proportional
 from sicore.errors import ConversionError
 from sicore.hub.moments import Teleport
 from sicore.interpolants import Interpolant
@@ -159,26 +159,30 @@ def make_plan(
     epsilon: float | Epsilon | None,
     teleport: Teleport | None = None,
 ) -> Plan:
-    """Fill what is None from the defaults; an SDE solver without ε gets ``ε(t) = γ(t)``.
+    """Fill what is None from the defaults; ε only for an SDE solver.
 
     A solver that chooses its own steps has no use for a grid and a number of steps.
     """
     chosen, solver_name = built("solver", defaults.solver if solver is None else solver)
     layout, grid_name = built("grid", defaults.grid if grid is None else grid)
     count = defaults.steps if steps is None else steps
-    if epsilon is None and chosen.stochastic:
-        epsilon = 1.0
+    noise: float | str | Epsilon | None = epsilon
+    if noise is None and chosen.stochastic:
+        noise = defaults.epsilon
     settings = {"solver": solver_name, "grid": grid_name, "steps": count}
     if chosen.adaptive:
         layout, settings["grid"], settings["steps"] = OwnSteps(), None, None
-    if isinstance(epsilon, (int, float)):
-        settings["epsilon"] = epsilon
-        epsilon = proportional(float(epsilon), interpolant) if epsilon else None
+    if isinstance(noise, (int, float, str)):
+        settings["epsilon"] = noise
+    if isinstance(noise, str):
+        noise = noising(interpolant)
+    elif isinstance(noise, (int, float)):
+        noise = proportional(float(noise), interpolant) if noise else None
     start = defaults.start
     if teleport is not None:
         start, settings["teleport"] = teleport.time(interpolant), teleport.sigma
     times = layout.times(count, interpolant, start, defaults.end)
-    return Plan(chosen, times, epsilon, settings, teleport)
+    return Plan(chosen, times, noise, settings, teleport)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Interpolants: the mathematics of a path between source and data."""
 
 from sicore.interpolants.base import Interpolant, InterpolantSample, OneSided, Point, Time
-from sicore.interpolants.bridges import OUVE, SBVE, brownian_bridge
+from sicore.interpolants.bridges import OUVE, SBVE, ConditionalOT, brownian_bridge
 from sicore.interpolants.fourier import Fourier
 from sicore.interpolants.gammas import (
     BrownianGamma,
@@ -44,6 +44,7 @@ __all__ = [
     "VE",
     "VP",
     "BrownianGamma",
+    "ConditionalOT",
     "EncodingDecoding",
     "Fourier",
     "Gamma",

@@ -131,6 +131,47 @@ class SBVE(Interpolant):
         return -slope, slope, (alpha - beta) * square / 2
 
 
+@dataclass(frozen=True)
+class ConditionalOT(Interpolant):
+    r"""Straight lines from ``N(y, σ_max²)`` to the data: ``α = 1 − t, β = t, γ = σ_max (1 − t)``.
+
+    Conditional optimal transport from a Gaussian around y rather than around 0: of all paths
+    between the two Gaussians ``N(y, σ_max²)`` and ``N(x1, σ_min²)`` it is the one of least kinetic
+    energy. It starts in ``y + σ_max z`` exactly. With y observed one prediction determines the
+    others, as on every bridge.
+
+    Args:
+        sigma_max: the noise around y at t = 0, in units of the state.
+        sigma_min: what is left of it at t = 1: ``γ = σ_max (1 − t) + σ_min t``.
+
+    Raises:
+        InputError: unless ``0 <= sigma_min < sigma_max``.
+
+    Sources: Lee et al., "FlowSE: flow matching-based speech enhancement", 2025; Lipman et al.,
+    "Flow matching for generative modeling", 2023, section 4.1.
+    """
+
+    two_sided: ClassVar[bool] = True
+    sigma_max: float
+    sigma_min: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.sigma_min < self.sigma_max < math.inf:
+            raise InputError(
+                f"conditional-ot: expected 0 <= sigma_min < sigma_max, got {self.sigma_min} and "
+                f"{self.sigma_max}"
+            )
+
+    def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``1 − t, t, σ_max (1 − t) + σ_min t``."""
+        return 1 - t, t, self.sigma_max * (1 - t) + self.sigma_min * t
+
+    def derivatives(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """``−1, 1, −(σ_max − σ_min) γ``."""
+        one, gamma = torch.ones_like(t), self.coefficients(t)[2]
+        return -one, one, (self.sigma_min - self.sigma_max) * gamma
+
+
 def brownian_bridge(sigma: float = 1.0) -> TwoSidedLinear:
     """The bridge of ``dx = σ dw``: ``α = 1 − t, β = t, γ = σ √(t (1 − t))``.
 

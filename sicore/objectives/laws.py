@@ -49,11 +49,28 @@ class TimeLaw(ABC):
 
 @dataclass(frozen=True)
 class Uniform(TimeLaw):
-    """``t ~ U(0, 1)``."""
+    """``t ~ U(start, end)``; a model is then sampled between these times only.
+
+    Args:
+        start: the first time.
+        end: the last time.
+
+    Raises:
+        InputError: unless ``0 <= start < end <= 1``.
+    """
+
+    start: float = 0.0
+    end: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end <= 1:
+            raise InputError(
+                f"uniform: expected 0 <= start < end <= 1, got {self.start} and {self.end}"
+            )
 
     def quantile(self, u: Tensor, interpolant: Interpolant) -> Tensor:
-        """``t = u``."""
-        return u
+        """``t = start + (end − start) u``."""
+        return self.start + (self.end - self.start) * u
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,10 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "pfgmpp": ("sicore.interpolants:PFGMPP", "data plus growing heavy-tailed noise: PFGM++"),
         "ouve": ("sicore.interpolants:OUVE", "from a noisy recording to the clean one: SGMSE+"),
         "sb-ve": ("sicore.interpolants:SBVE", "Schrödinger bridge from a known observation"),
+        "conditional-ot": (
+            "sicore.interpolants:ConditionalOT",
+            "straight lines from a Gaussian around a known observation",
+        ),
         "brownian-bridge": (
             "sicore.interpolants:brownian_bridge",
             "Brownian bridge from a known observation",
@@ -58,7 +62,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "velocity-noise": ("sicore.predictions:PAIR", "velocity and noise, for two-sided paths"),
     },
     "time_law": {
-        "uniform": ("sicore.objectives:Uniform", "uniform over [0, 1]"),
+        "uniform": ("sicore.objectives:Uniform", "uniform over [0, 1], or between two times"),
         "logit-normal": ("sicore.objectives:LogitNormal", "more often in the middle"),
         "edm-log-normal": ("sicore.objectives:EDMLogNormal", "log-normal noise levels, as in EDM"),
         "low-discrepancy": ("sicore.objectives:LowDiscrepancy", "another law, spread evenly"),

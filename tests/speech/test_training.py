@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 import torch
@@ -6,10 +7,11 @@ import torch
 import sicore
 from sicore.config import load_config
 from sicore.hub.build import build_parts
+from sicore.hub.plan import make_plan
 from sicore.training import train
 from sicore_speech.data.mixtures import Mixtures
 
-from .conftest import SMALL
+from .conftest import SMALL, voice
 
 
 @pytest.fixture
@@ -57,6 +59,41 @@ def test_a_trained_model_is_measured(config, tmp_path):
     assert result["n"] == 2
     assert set(result["model"]) == {"pesq", "estoi", "si_sdr"}
     assert len(result["each"]) == 2
+
+
+BRIDGES = {"sgmse": 2 * 3 + 1, "linear": 3, "conditional-ot": 3}
+"""Calls of the network for three steps; a corrector doubles them, and a denoiser comes last."""
+
+
+@pytest.mark.parametrize("name", BRIDGES)
+def test_other_bridges_learn_and_sample(recordings, tmp_path, name):
+    sizes = [s for s in SMALL if not s.startswith("network")]
+    options = [f"data.folder={recordings}", "training.steps=2", "training.batch_size=2"]
+    config = load_config(f"speech/{name}", [*sizes, "network.channels=[8,8]", *options])
+    model = sicore.load(train(config, tmp_path / "model", progress=False), device="cpu")
+    domain = model.domain
+    y = domain.encode(torch.stack([torch.from_numpy(voice(1.0)[: domain.samples])] * 2))
+    drawn = model.sample(2, x0=y, steps=3)
+    assert drawn.x.shape == y.shape and drawn.x.isfinite().all()
+    assert drawn.nfe == BRIDGES[name]
+    noisy = name != "linear"
+    assert torch.equal(drawn.x[0], drawn.x[1]) is not noisy
+
+
+def test_sgmse_is_sampled_as_published():
+    """Reverse of its own diffusion, correctors of ratio 0.5, times that it was trained on."""
+    config = load_config("speech/sgmse")
+    assert config.sampling.epsilon == "noising"
+    assert config.sampling.solver.build().rule.snr == 0.5
+    assert config.sampling.end == config.objective.time_law.build().end == 0.97
+    path = config.interpolant.build()
+    assert abs(2**0.5 * path.at(0.0).gamma - 0.3889827) < 1e-6  # of complex noise
+    drawn = make_plan(config.sampling, path, None, None, None, None)
+    t = torch.tensor(0.4, dtype=torch.float64)
+    square = 2 * (0.05 * 10**0.6) ** 2 * math.log(10)  # g² of complex noise, half in each channel
+    assert drawn.epsilon is not None
+    assert abs(drawn.epsilon(t) - square / 4) < 1e-6
+    assert len(drawn.times) == 31 and drawn.settings["epsilon"] == "noising"
 
 
 def test_storm_trains_both_of_its_networks_and_samples(recordings, tmp_path):

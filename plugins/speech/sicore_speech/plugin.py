@@ -58,6 +58,12 @@ def sicore_register(registry: Registrar) -> None:
         summary="U-Net on spectrograms, recurrent over frequency and time",
     )
     registry.add(
+        "backbone",
+        "speech/ncsnpp",
+        "sicore_speech.backbones.ncsnpp:NCSNpp",
+        summary="NCSN++ in a small size: convolutions, FIR filters, attention at the lowest level",
+    )
+    registry.add(
         "regulariser",
         "speech/spectral",
         "sicore_speech.spectral_loss:SpectralLoss",
@@ -83,6 +89,24 @@ def sicore_register(registry: Registrar) -> None:
         "speech/storm",
         "sicore_speech:presets/storm.yaml",
         summary="A predictor, and a path that repairs what it made: StoRM",
+    )
+    registry.add(
+        "preset",
+        "speech/linear",
+        "sicore_speech:presets/linear.yaml",
+        summary="Straight lines from noisy recordings to clean ones: flow matching",
+    )
+    registry.add(
+        "preset",
+        "speech/conditional-ot",
+        "sicore_speech:presets/conditional-ot.yaml",
+        summary="Flow matching from a Gaussian around the noisy recording, as FlowSE",
+    )
+    registry.add(
+        "preset",
+        "speech/sgmse",
+        "sicore_speech:presets/sgmse.yaml",
+        summary="SGMSE+: a reverse diffusion that starts around the noisy recording",
     )
     registry.add(
         "preset",

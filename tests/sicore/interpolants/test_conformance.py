@@ -14,6 +14,7 @@ from sicore.interpolants import (
     VE,
     VP,
     BrownianGamma,
+    ConditionalOT,
     Linear,
     SubVP,
     TwoSidedTrigonometric,
@@ -39,6 +40,7 @@ OTHERS = (
     PFGMPP(D=math.inf),
     TwoSidedTrigonometric(BrownianGamma(3.9)),
     OUVE(0.3, 0.1, 2.0),
+    ConditionalOT(1.0, 0.1),
     SBVE(0.4, 2.0),
     SBVE(12.0, 0.1),
 )
@@ -169,3 +171,15 @@ def test_a_linear_path_may_end_with_a_little_noise():
     assert path.time_at(path.noise_level(ENDS[1])) == 1
     with pytest.raises(InputError, match=r"linear: noise levels end at 0\.1, got 0\.05"):
         path.time_at(torch.tensor([0.3, 0.05]).double())
+
+
+def test_a_bridge_may_start_with_noise_around_its_source():
+    """Straight lines from ``N(y, σ²)``: given y and x1 each state moves with one velocity."""
+    path = ConditionalOT(0.25)
+    start, end = (torch.stack(path.coefficients(t)) for t in ENDS)
+    close(start, torch.tensor([1.0, 0.0, 0.25]).double())
+    close(end, torch.tensor([0.0, 1.0, 0.0]).double())
+    y, x1, z = torch.randn(3, 2, dtype=torch.float64)
+    for t in (0.0, 0.3, 0.9):
+        p = path.at(t)
+        close(p.alpha_dot * y + p.beta_dot * x1 + p.gamma_dot * z, x1 - (y + 0.25 * z))

@@ -33,6 +33,14 @@ def test_uniform():
     assert stats.kstest(times(Uniform()).numpy(), "uniform").pvalue > 1e-3
 
 
+def test_uniform_between_two_times():
+    t = times(Uniform(0.2, 0.97))
+    assert stats.kstest(t.numpy(), stats.uniform(0.2, 0.77).cdf).pvalue > 1e-3
+    assert t.min() >= 0.2 and t.max() <= 0.97
+    with pytest.raises(InputError, match=r"0 <= start < end <= 1, got 0\.5 and 0\.5"):
+        Uniform(0.5, 0.5)
+
+
 def test_logit_normal():
     t = times(LogitNormal(0.5, 2.0))
     assert stats.kstest(torch.logit(t).numpy(), stats.norm(0.5, 2.0).cdf).pvalue > 1e-3
