@@ -79,6 +79,12 @@ def sicore_register(registry: Registrar) -> None:
         summary="Differences of loudness, as ears have it (after ITU-T P.862)",
     )
     registry.add(
+        "model",
+        "speech/enhance",
+        "sicore_speech:models/enhance",
+        summary="Noise off recordings of speech, 16 kHz, 2.3 M parameters",
+    )
+    registry.add(
         "preset",
         "speech/enhance",
         "sicore_speech:presets/enhance.yaml",
