@@ -129,7 +129,7 @@ class _Run:
         folder: Path,
         accelerator: Accelerator,
         dataset: Any,
-        weights: Mapping[str, str],
+        weights: Mapping[str, str] | None = None,
     ) -> None:
         self.config, self.folder, self.accelerator = config, folder, accelerator
         self.dataset, self.settings = dataset, config.training
@@ -138,7 +138,7 @@ class _Run:
         self.parts: Parts = build_parts(config)
         self.objective: Objective = build_objective(config, self.parts)
         network = self.parts.network
-        start_from(network, weights)
+        start_from(network, weights or {})
         if self.settings.channels_last:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.to(accelerator.device)

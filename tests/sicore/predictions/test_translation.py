@@ -33,7 +33,7 @@ SINGLE = (VELOCITY, SCORE, NOISE, DATA, V)
 WEAK = EDM(sigma_max=5.0)  # knows no noise level above 5
 
 
-NEEDY = ("product", "kinetic-optimal", "perturbed")  # parameters without defaults
+NEEDY = ("product", "kinetic-optimal", "perturbed", "conditional-ot")  # have no defaults
 
 
 def gaussian_paths():
