@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sicore.errors import InputError
-from sicore_speech.audio import SUFFIXES
+from sicore_speech.recording import SUFFIXES, check_suffix
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,7 @@ def _check(jobs: Iterable[Job], pages: list[Path], overwrite: bool) -> None:
     references = {job.reference.resolve() for job in jobs if job.reference is not None}
     written: set[Path] = set()
     for job in jobs:
-        if job.target.suffix.lower() not in SUFFIXES:
-            raise InputError(
-                f"{job.target}: expected a name that ends in one of {', '.join(SUFFIXES)}"
-            )
+        check_suffix(job.target)
         if job.reference is not None and not job.reference.is_file():
             raise InputError(f"{job.reference}: no such file; it is the reference of {job.source}")
     for page in pages:

@@ -5,20 +5,15 @@ Drawn when the docs are built, from ``benchmarks/results/frontier.json``.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from docutils import nodes
 from markdown import table
 from matplotlib.figure import Figure
-from measurements import RESULTS
+from measured_figure import INK, MeasuredFigure
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
-INK = "#20364f"
-NAME = "frontier"
 LINES = {  # columns of the benchmark's table, each with its colour and mark
     "best peer": ("#94a3b8", "o"),
     "best sicore": ("#c2410c", "o"),
@@ -26,27 +21,26 @@ LINES = {  # columns of the benchmark's table, each with its colour and mark
 }
 
 
-class FrontierFigure(SphinxDirective):
+class FrontierFigure(MeasuredFigure):
     """The picture and the table of the best, or a note that it is still to be measured."""
 
-    def run(self) -> list[nodes.Node]:
-        """Draw a panel for each problem, and list the best at each number of calls."""
-        path = RESULTS / f"{NAME}.json"
-        self.env.note_dependency(str(path))
-        if not path.is_file():
-            text = f"*Not measured yet: run `make bench`, which writes `{path.name}`.*"
-            return self.parse_text_to_nodes(text)
-        result = json.loads(path.read_text(encoding="utf-8"))
-        folder = Path(self.env.app.outdir) / "_images"
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{NAME}.png"
-        figures = result["figures"].items()
-        cells = {name: cell for name, cell in figures if name.startswith(("ODE", "SDE"))}
-        draw(cells, target)
-        alt = "Error against the number of network calls for each problem: sicore below its peers"
-        html = f'<img src="_images/{target.name}" alt="{alt}" loading="lazy">'
-        text = f"{_table(cells)}\n\nMeasured {result['date'][:10]} by `{result['command']}`."
-        return [nodes.raw("", html, format="html"), *self.parse_text_to_nodes(text)]
+    record = "frontier"
+    alt = "Error against the number of network calls for each problem: sicore below its peers"
+
+    def draw(self, target: Path, *results: Any) -> None:
+        """A panel for each problem."""
+        draw(_cells(results[0]), target)
+
+    def text(self, *results: Any) -> str:
+        """The best at each number of calls."""
+        (result,) = results
+        how = f"Measured {result['date'][:10]} by `{result['command']}`."
+        return f"{_table(_cells(result))}\n\n{how}"
+
+
+def _cells(result: dict[str, Any]) -> dict[str, Any]:
+    figures = result["figures"].items()
+    return {name: cell for name, cell in figures if name.startswith(("ODE", "SDE"))}
 
 
 def draw(cells: dict[str, Any], target: Path) -> None:

@@ -6,41 +6,30 @@ It reads the histograms and distances that ``benchmarks/ode_sde_gap.py`` left in
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from docutils import nodes
 from markdown import table
 from matplotlib.figure import Figure
-from measurements import RESULTS
+from measured_figure import INK, MeasuredFigure
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
-
-INK = "#20364f"
-NAME = "ode_sde_gap"
 
 
-class GapFigure(SphinxDirective):
+class GapFigure(MeasuredFigure):
     """The picture and its table, or a note that it is still to be measured."""
 
-    def run(self) -> list[nodes.Node]:
-        """Draw the picture into the output, and show it above the distances."""
-        path = RESULTS / f"{NAME}.json"
-        self.env.note_dependency(str(path))
-        if not path.is_file():
-            text = f"*Not measured yet: run `make bench`, which writes `{path.name}`.*"
-            return self.parse_text_to_nodes(text)
-        result = json.loads(path.read_text(encoding="utf-8"))
-        folder = Path(self.env.app.outdir) / "_images"
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{NAME}.png"
-        draw(result["figures"], target)
-        alt = "Histograms of the data, and of ODE and SDE samples for each weight of the residual"
-        html = f'<img src="_images/{target.name}" alt="{alt}" loading="lazy">'
-        return [nodes.raw("", html, format="html"), *self.parse_text_to_nodes(_text(result))]
+    record = "ode_sde_gap"
+    alt = "Histograms of the data, and of ODE and SDE samples for each weight of the residual"
+
+    def draw(self, target: Path, *results: Any) -> None:
+        """The data, then a column for each weight."""
+        draw(results[0]["figures"], target)
+
+    def text(self, *results: Any) -> str:
+        """The distances."""
+        return _text(results[0])
 
 
 def draw(figures: dict[str, Any], target: Path) -> None:

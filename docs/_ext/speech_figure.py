@@ -5,19 +5,16 @@ Drawn when the docs are built, from ``speech.json`` and ``speech_baselines.json`
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from docutils import nodes
 from markdown import table
 from matplotlib.figure import Figure
-from measurements import RESULTS
+from measured_figure import INK, MeasuredFigure
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
-INK, OURS, THEIRS = "#20364f", "#1f6fb2", "#8a94a0"
+OURS, THEIRS = "#1f6fb2", "#8a94a0"
 METRICS = {"pesq": "PESQ, wide band", "estoi": "ESTOI", "si_sdr": "SI-SDR, dB"}
 SETS = {
     "test": "Unseen speakers, languages and noises",
@@ -26,25 +23,20 @@ SETS = {
 }
 
 
-class SpeechFigure(SphinxDirective):
+class SpeechFigure(MeasuredFigure):
     """The picture and the tables, or a note that they are still to be measured."""
 
-    def run(self) -> list[nodes.Node]:
-        """Draw the picture into the output, and show it above the tables."""
-        path, other = RESULTS / "speech.json", RESULTS / "speech_baselines.json"
-        for file in (path, other):
-            self.env.note_dependency(str(file))
-        if not path.is_file():
-            text = f"*Not measured yet: run `make bench`, which writes `{path.name}`.*"
-            return self.parse_text_to_nodes(text)
-        result = json.loads(path.read_text(encoding="utf-8"))
-        tools = json.loads(other.read_text(encoding="utf-8")) if other.is_file() else None
-        folder = Path(self.env.app.outdir) / "_images"
-        folder.mkdir(parents=True, exist_ok=True)
-        draw(result["figures"], tools, folder / "speech.png")
-        alt = "PESQ, ESTOI and SI-SDR against the number of steps, beside other tools"
-        html = f'<img src="_images/speech.png" alt="{alt}" loading="lazy">'
-        return [nodes.raw("", html, format="html"), *self.parse_text_to_nodes(_text(result, tools))]
+    record = "speech"
+    beside = ("speech_baselines",)
+    alt = "PESQ, ESTOI and SI-SDR against the number of steps, beside other tools"
+
+    def draw(self, target: Path, *results: Any) -> None:
+        """One panel for each metric."""
+        draw(results[0]["figures"], results[1], target)
+
+    def text(self, *results: Any) -> str:
+        """A table for each set of recordings."""
+        return _text(*results)
 
 
 def draw(figures: dict[str, Any], tools: dict[str, Any] | None, target: Path) -> None:

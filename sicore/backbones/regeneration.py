@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
-import torch
 from torch import Tensor, nn
 
 from sicore.config import In
@@ -58,7 +57,7 @@ class Regeneration(nn.Module):
     ) -> None:
         super().__init__()
         self.predictor, self.network = predictor, network
-        self.observed, self.measured, self.frozen = observed, measured, frozen
+        self.observed, self.measured = observed, measured
         if frozen:
             self.predictor.requires_grad_(False)
 
@@ -66,5 +65,4 @@ class Regeneration(nn.Module):
         """D(x) without the condition ``measured``, and the network of the path with it."""
         if self.measured in (condition or {}):
             return cast("Value", self.network(x, t, condition))
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
-            return cast("Value", self.predictor(x, t, condition))
+        return cast("Value", self.predictor(x, t, condition))

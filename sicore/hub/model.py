@@ -168,14 +168,16 @@ class Model:
                 given: Condition = {k: v[part] for k, v in coded.items()} if coded else None
                 noise = self._noise(seed, first, last)
                 space, starts = self.domain.space, source(part, noise)
-                made = 0
+                before = 0
                 if starts is not None and starts.observed is not None:
                     given = {**(given or {}), starts.observed: cast("Tensor", starts.x0)}
-                    starts, given, made = self._started(starts, starts.observed, given)
+                    start = started(self.prediction, starts.x0, starts.observed, given)
+                    starts, given = replace(starts, x0=start.x0), start.condition
+                    before = start.calls
                 drawn = plan.run(
                     prediction, given, noise, self._like, space, callbacks, starts, batch_size
                 )
-                results.append(replace(drawn, nfe=drawn.nfe + made))
+                results.append(replace(drawn, nfe=drawn.nfe + before))
                 bar.advance(last - first)
         settings = self._settings(condition, guidance, plan) | moved
         return self._samples(results, seed, settings)
@@ -333,13 +335,6 @@ class Model:
             raise InputError(f"x0: expected {n} source states, got {batch_size(x0)}")
         starts = to(x0, self.device, self.dtype)
         return lambda part, noise: SourceStates(take(starts, part), coupling.observed)
-
-    def _started(
-        self, source: SourceStates, observed: str, given: Condition
-    ) -> tuple[SourceStates, Condition, int]:
-        """Where the network starts, what it is given, and the calls that this took."""
-        x0, shown = started(self.prediction, source.x0, observed, given)
-        return replace(source, x0=x0), shown, int(shown is not given)
 
     def _tuned(
         self, grid: str | Grid | None, defaults: SamplingConfig, solver: str | Solver | None

@@ -166,23 +166,25 @@ def make_plan(
     chosen, solver_name = built("solver", defaults.solver if solver is None else solver)
     layout, grid_name = built("grid", defaults.grid if grid is None else grid)
     count = defaults.steps if steps is None else steps
-    noise: float | str | Epsilon | None = epsilon
-    if noise is None and chosen.stochastic:
-        noise = defaults.epsilon
+    noise = defaults.epsilon if epsilon is None and chosen.stochastic else epsilon
     settings = {"solver": solver_name, "grid": grid_name, "steps": count}
     if chosen.adaptive:
         layout, settings["grid"], settings["steps"] = OwnSteps(), None, None
-    if isinstance(noise, (int, float, str)):
+    if noise is not None and not callable(noise):
         settings["epsilon"] = noise
-    if isinstance(noise, str):
-        noise = noising(interpolant)
-    elif isinstance(noise, (int, float)):
-        noise = proportional(float(noise), interpolant) if noise else None
+        noise = _epsilon(noise, interpolant)
     start = defaults.start
     if teleport is not None:
         start, settings["teleport"] = teleport.time(interpolant), teleport.sigma
     times = layout.times(count, interpolant, start, defaults.end)
     return Plan(chosen, times, noise, settings, teleport)
+
+
+def _epsilon(written: float | str, interpolant: Interpolant) -> Epsilon | None:
+    """ε as a configuration writes it: ``noising``, or a number c for ``c γ(t)``."""
+    if written == "noising":
+        return noising(interpolant)
+    return proportional(float(written), interpolant) if written else None
 
 
 @dataclass(frozen=True)

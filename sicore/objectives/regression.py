@@ -123,8 +123,8 @@ class Objective:
         """The pair with the source where the network starts."""
         if self.coupling.observed is None or pair.x0 is None:
             return pair, given
-        start, given = started(prediction, pair.x0, self.coupling.observed, given)
-        return pair._replace(x0=start), given
+        start = started(prediction, pair.x0, self.coupling.observed, given)
+        return pair._replace(x0=start.x0), start.condition
 
     def _error(self, kind: Kind, sample: InterpolantSample, value: Value) -> Tensor:
         p = self.interpolant.at(sample.t)

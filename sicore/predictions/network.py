@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -172,9 +172,15 @@ def network_times(t: Time, x: State) -> Tensor:
     return torch.full(leaf.shape[:1], t, dtype=leaf.dtype, device=leaf.device)
 
 
-def started(
-    prediction: Prediction, x0: State, observed: str, condition: Condition
-) -> tuple[State, Condition]:
+class Start(NamedTuple):
+    """Where a path starts, what the network is given then, and the calls that this took."""
+
+    x0: State
+    condition: Condition
+    calls: int
+
+
+def started(prediction: Prediction, x0: State, observed: str, condition: Condition) -> Start:
     """Where the path starts that the source state x0 belongs to: there, for most networks.
 
     One that is a `sicore.backbones.Regeneration` starts where its predictor ends, D(x0), and is
@@ -185,20 +191,14 @@ def started(
         x0: source states ``(B, ...)``, which the network is given.
         observed: the condition under which it is.
         condition: all that it is given, x0 among it.
-
-    Returns:
-        The start, and what the network is given on the way.
     """
     network = getattr(prediction, "network", None)
     measured = getattr(getattr(network, "module", network), "measured", None)
     if network is None or measured is None:
-        return x0, condition
+        return Start(x0, condition, 0)
     start = cast("State", network(x0, network_times(0.0, x0), condition))
-    return start, {
-        **(condition or {}),
-        observed: cast("Tensor", start),
-        measured: cast("Tensor", x0),
-    }
+    known = {observed: cast("Tensor", start), measured: cast("Tensor", x0)}
+    return Start(start, {**(condition or {}), **known}, 1)
 
 
 def part_of(prediction: Prediction, index: Tensor) -> Prediction:

@@ -1,4 +1,4 @@
-"""Sound files: reading, writing, and the change of the sample rate."""
+"""Sounds that fit into memory: reading, writing, and the change of the sample rate."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from sicore.errors import InputError
-from sicore.files import write_atomically
-
-SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
-"""The formats that are written; every other one that libsndfile knows can be read too."""
+from sicore_speech.recording import check_suffix, open_recording, write_recording
 
 
 @dataclass(frozen=True)
@@ -42,17 +38,8 @@ def read_audio(path: Path) -> Sound:
     Raises:
         InputError: when it is missing, empty, no sound, or has values that are not finite.
     """
-    try:
-        data, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, RuntimeError) as error:
-        raise InputError(
-            f"{path}: cannot be read as sound ({error}); expected one of {', '.join(SUFFIXES)}"
-        ) from None
-    if len(data) == 0:
-        raise InputError(f"{path}: holds no samples")
-    if not np.isfinite(data).all():
-        raise InputError(f"{path}: has samples that are not finite; write the recording again")
-    return Sound(np.ascontiguousarray(data.T), int(rate))
+    recording = open_recording(path)
+    return Sound(np.concatenate(list(recording.blocks()), 1), recording.rate)
 
 
 def write_audio(path: Path, samples: np.ndarray, rate: int) -> Path:
@@ -62,15 +49,8 @@ def write_audio(path: Path, samples: np.ndarray, rate: int) -> Path:
         InputError: for an unknown ending, a format that has no such rate or number of channels, or
             a folder that cannot be written into.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: expected a name that ends in one of {', '.join(SUFFIXES)}")
-    try:
-        write_atomically(path, lambda scratch: soundfile.write(scratch, samples.T, rate))
-    except RuntimeError as error:
-        raise InputError(
-            f"{path}: {len(samples)} channels at {rate} Hz cannot be written in this format "
-            f"({error}); choose .wav or .flac"
-        ) from None
+    check_suffix(path)
+    write_recording(path, [samples], rate, len(samples))
     return path
 
 

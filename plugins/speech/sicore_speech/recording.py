@@ -16,7 +16,9 @@ import soxr
 
 from sicore.errors import InputError
 from sicore.files import write_atomically
-from sicore_speech.audio import SUFFIXES
+
+SUFFIXES = (".flac", ".mp3", ".ogg", ".wav")
+"""The formats that are written; every other one that libsndfile knows can be read too."""
 
 BLOCK = 65_536
 """Samples of a block, for each channel."""
@@ -151,6 +153,16 @@ def fitted(blocks: Iterable[np.ndarray], channels: int, n: int) -> Iterator[np.n
             return
     if n:
         yield np.zeros((channels, n), np.float32)
+
+
+def check_suffix(path: Path) -> None:
+    """Whether the name's ending is that of a format which is written.
+
+    Raises:
+        InputError: it is not.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: expected a name that ends in one of {', '.join(SUFFIXES)}")
 
 
 def check_format(path: Path, rate: int, channels: int) -> None:

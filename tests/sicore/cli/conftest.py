@@ -6,9 +6,18 @@ import sysconfig
 import venv
 
 import pytest
+import yaml
 
+from sicore.cli import run
 from sicore.cli.new_plugin import write_plugin
 
+CONFIG = {
+    "domain": "toy",
+    "data": "toy/points",
+    "network": {"name": "mlp", "width": 16, "depth": 2},
+    "training": {"steps": 4, "batch_size": 16},
+    "sampling": {"steps": 4},
+}
 SICORE = ["-c", "from sicore.cli import main; main()"]
 
 
@@ -81,3 +90,12 @@ def trained(elsewhere):
     """The folder of a model that was trained in the environment elsewhere."""
     elsewhere("train", "my-rings/toy", "-o", "run", "--device", "cpu")
     return elsewhere.folder / "run"
+
+
+@pytest.fixture
+def small(toy, tmp_path):
+    """The folder of a model that was trained for a moment on the toy data."""
+    (tmp_path / "c.yaml").write_text(yaml.dump(CONFIG))
+    folder = tmp_path / "model"
+    assert run(["train", str(tmp_path / "c.yaml"), "-o", str(folder), "--device", "cpu"]) == 0
+    return folder

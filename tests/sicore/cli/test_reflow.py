@@ -12,22 +12,10 @@ from safetensors.torch import load_file
 from sicore.cli import run
 from sicore.objectives import SOURCE
 
-CONFIG = {
-    "domain": "toy",
-    "data": "toy/points",
-    "network": {"name": "mlp", "width": 16, "depth": 2},
-    "training": {"steps": 4, "batch_size": 16},
-    "sampling": {"steps": 4},
-}
-
 
 @pytest.fixture
-def teacher(toy, tmp_path):
-    """A model folder."""
-    (tmp_path / "c.yaml").write_text(yaml.dump(CONFIG))
-    folder = tmp_path / "teacher"
-    assert run(["train", str(tmp_path / "c.yaml"), "-o", str(folder), "--device", "cpu"]) == 0
-    return folder
+def teacher(small):
+    return small
 
 
 def test_pairs_train_the_next_model(teacher, tmp_path, capsys):

@@ -4,27 +4,14 @@ import json
 
 import pytest
 import torch
-import yaml
 from safetensors.torch import load_file, save_file
 
 from sicore.cli import run
 
-CONFIG = {
-    "domain": "toy",
-    "data": "toy/points",
-    "network": {"name": "mlp", "width": 16, "depth": 2},
-    "training": {"steps": 4, "batch_size": 16},
-    "sampling": {"steps": 4},
-}
-
 
 @pytest.fixture
-def folder(toy, tmp_path):
-    """A model folder."""
-    (tmp_path / "c.yaml").write_text(yaml.dump(CONFIG))
-    folder = tmp_path / "model"
-    assert run(["train", str(tmp_path / "c.yaml"), "-o", str(folder), "--device", "cpu"]) == 0
-    return folder
+def folder(small):
+    return small
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_with_a_predictor_that_does_nothing_it_is_sgmse_exactly(toy):
 def sampled(network, path, y, steps, *, observed="x0"):
     """Samples given y, from where the network starts, and where that is."""
     prediction = NetworkPrediction(network, path, DATA)
-    start, given = started(prediction, y, observed, {observed: y})
+    start, given, _ = started(prediction, y, observed, {observed: y})
     noise = Noise.of(0, len(y))
     x = path.prior(noise, TensorSpace((1,)), torch.float64, torch.tensor(0.0), start)
     sde = PathDynamics(prediction, proportional(1.0, path), given, x0=start)

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from sicore.errors import InputError
 from sicore_speech.data import noises
 from sicore_speech.data.bank import Bank, read_bank
 from sicore_speech.data.fetch import fetch_recordings
 from sicore_speech.data.mixing import Mixer, generator, scaled
-from sicore_speech.data.pairs import Pair, paired_states
+from sicore_speech.data.pairs import Pair
 from sicore_speech.data.places import cache_folder, find_recordings, prepared_file
-from sicore_speech.data.recipe import SOURCES, SPLITS, split_of_noise
+from sicore_speech.data.recipe import SOURCES, split_of_noise
 from sicore_speech.data.rooms import reverberate, room_response
-from sicore_speech.spectrogram import Spectrogram
+from sicore_speech.data.segments import Segments
 
 SIZES = {"train": 1_000_000, "validation": 200, "test": 40}
 TEST_SNR = (0.0, 5.0, 10.0, 15.0)
 TEST_NOISES = 10  # seven recorded ones, typing, babble and pink noise
 
 
-class Mixtures:
+class Mixtures(Segments):
     """Mixtures that are drawn when they are asked for; mixture k of a seed is always the same.
 
     Items are states already: the compressed spectrograms of the clean recordings. The condition
@@ -53,7 +51,7 @@ class Mixtures:
     title = "Mixtures of speech in nine voices or more with noise, music and babble, 16 kHz"
     licence = "of each source its own: CC-BY, CC-BY-SA, BSD, MIT, CC0 and GPL; see `recipe.py`"
     source = "packages of Debian and PyPI, see `sicore data fetch speech/mixtures`"
-    encoded = True
+    sizes = SIZES
 
     def __init__(
         self,
@@ -66,8 +64,7 @@ class Mixtures:
         reverberant: bool = False,
         folder: str | None = None,
     ) -> None:
-        if split not in SPLITS:
-            raise InputError(f"unknown split '{split}' of the mixtures; known: {', '.join(SPLITS)}")
+        super().__init__(split, frames, size, seed)
         place = find_recordings(folder)
         if place is None:
             raise InputError(
@@ -75,22 +72,9 @@ class Mixtures:
                 "'sicore data fetch speech/mixtures' (800 MB from Debian's servers), "
                 "'--source debian' (by apt-get) or '--source FOLDER' (packages you have)"
             )
-        self.split, self.frames, self.seed = split, frames, seed
         self.reverberant = reverberant
-        self.size = SIZES[split] if size is None else size
-        self.spectrogram = Spectrogram()
         share = rooms if split == "train" else 0.0
         self.mixer = _mixer(place, split, snr, 1.0 if reverberant else share)
-
-    def __len__(self) -> int:
-        """The number of mixtures."""
-        return self.size
-
-    def batch(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Clean states ``(B, 2, bins, frames)`` and ``{"x0": noisy states}``."""
-        n = self.spectrogram.samples(self.frames)
-        clean, noisy = paired_states([self.waveforms(int(k), n) for k in indices], self.spectrogram)
-        return clean, {"x0": noisy}
 
     def waveforms(self, number: int, n: int) -> Pair:
         """The clean and the noisy recording of a mixture, float32 ``(n,)``, as they were mixed."""
@@ -104,10 +88,6 @@ class Mixtures:
             return clean, clean + noise
         early, whole = reverberate(clean, room_response(rng))
         return early, whole + noise
-
-    def domain_config(self) -> dict[str, Any]:
-        """The ``domain:`` section that fits these mixtures."""
-        return {"name": "speech", "frames": self.frames}
 
     @classmethod
     def available(cls) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from sicore.errors import InputError
-from sicore_speech.audio import SUFFIXES, read_audio
+from sicore_speech.audio import read_audio
+from sicore_speech.recording import SUFFIXES
 from sicore_speech.spectrogram import RATE
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -23,7 +24,7 @@ class Segments:
     Args:
         split: ``train``, ``validation`` or ``test``.
         frames: of a segment.
-        size: how many segments there are; by default 1,000,000, 200 and 200.
+        size: how many segments there are; by default what ``sizes`` says for the split.
         seed: of the segments.
 
     Raises:
@@ -31,12 +32,13 @@ class Segments:
     """
 
     encoded = True
+    sizes: ClassVar[Mapping[str, int]] = SIZES
 
     def __init__(self, split: str, frames: int, size: int | None, seed: int) -> None:
         if split not in SPLITS:
             raise InputError(f"unknown split '{split}'; known: {', '.join(SPLITS)}")
         self.split, self.frames, self.seed = split, frames, seed
-        self.size = SIZES[split] if size is None else size
+        self.size = self.sizes[split] if size is None else size
         self.spectrogram = Spectrogram()
 
     def waveforms(self, number: int, n: int) -> Pair:
