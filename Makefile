@@ -9,8 +9,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 STAMP := $(VENV)/.installed
 PEERS := benchmarks/.peers
-PROJECTS := pyproject.toml plugins/images/pyproject.toml plugins/speech/pyproject.toml \
-	apps/pyproject.toml
+PROJECTS := pyproject.toml plugins/images/pyproject.toml plugins/molecules/pyproject.toml \
+	plugins/speech/pyproject.toml apps/pyproject.toml
 
 # One thread per process: small tensors run faster, and results do not depend on the machine.
 export OMP_NUM_THREADS ?= 1

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 PROJECTS = (
     "pyproject.toml",
     "plugins/images/pyproject.toml",
+    "plugins/molecules/pyproject.toml",
     "plugins/speech/pyproject.toml",
     "apps/pyproject.toml",
 )
@@ -73,6 +74,8 @@ def test_extras_name_third_parties_only() -> None:
         "sicore.cli",
         "sicore.report",
         "sicore_images.plugin",
+        "sicore_molecules.graphs_plugin",
+        "sicore_molecules.plugin",
         "sicore_speech.plugin",
         "sicore_apps.plugin",
     ],

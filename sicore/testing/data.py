@@ -90,10 +90,10 @@ def _check_standardised(what: str, x: Any) -> None:
 
 
 def _rows(items: Any, index: Tensor) -> Any:
-    """Some of the items: of a tensor, a dictionary of tensors, or a list."""
+    """Some of the items: of a tensor, a dictionary of tensors, a list, or a batch of its own."""
     if isinstance(items, dict):
         return {key: _rows(value, index) for key, value in items.items()}
-    return items[index] if isinstance(items, Tensor) else [items[int(i)] for i in index]
+    return [items[int(i)] for i in index] if isinstance(items, list | tuple) else items[index]
 
 
 def _equal(a: Any, b: Any, message: str) -> None:

@@ -1,0 +1,1 @@
+"""From molecules to graphs and back, with RDKit."""

@@ -1,0 +1,41 @@
+"""What this plugin offers for graphs that are no molecules; no chemistry is needed for them."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING
+
+from sicore.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from sicore.plugins import Registrar
+
+SICORE_API = 1
+
+DATASETS = (
+    ("community-small", "generated:CommunitySmall", "100 graphs of two communities, 12–20 nodes"),
+    ("grid", "generated:Grid", "100 grids, 10×10 to 19×19 nodes"),
+    ("ego-small", "ego:EgoSmall", "200 neighbourhoods of the citation graph Citeseer, 4–17 nodes"),
+    ("enzymes", "enzymes:Enzymes", "587 tertiary structures of enzymes, 10–125 nodes"),
+    ("file", "graph_file:GraphFile", "Your own graphs: data.file=PATH, GraphML or edge lists"),
+    ("pyg", "pyg:PyGDataset", "Any data set of PyTorch Geometric: data.dataset=TUDataset"),
+)
+
+
+@hookimpl
+def sicore_register(registry: Registrar) -> None:
+    """Register the data sets."""
+    for name, target, summary in DATASETS:
+        registry.add("dataset", f"graphs/{name}", f"sicore_molecules.data.{target}", summary)
+
+
+@hookimpl
+def sicore_doctor() -> list[tuple[str, bool, str]]:
+    """Whether graphs of PyTorch Geometric can be read."""
+    return [
+        (
+            "PyTorch Geometric",
+            importlib.util.find_spec("torch_geometric") is not None,
+            "optional, for its data sets: pip install 'sicore-molecules[pyg]'",
+        )
+    ]
