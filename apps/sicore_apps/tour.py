@@ -62,7 +62,7 @@ def tour(model: Model, name: str, *, folder: Path, staging: Path, seed: int) -> 
         staging: where to write the files now; they are moved to ``folder`` later.
         seed: of everything.
     """
-    classes = model.domain.conditions["class"].names
+    classes = model.domain.categories("class").names
     tasks = [_task(task, name, folder, staging, seed) for _, _, task in PANELS]
     steps = (len(classes) + len(tasks)) * model.config.sampling.steps
     with progress_bar("demo", steps) as bar:
@@ -95,7 +95,7 @@ def _task(task: Task, name: str, folder: Path, staging: Path, seed: int) -> tupl
 
 
 def _samples(model: Model, name: str, seed: int, advance: Callable[[Any], None]) -> Section:
-    names = model.domain.conditions["class"].names
+    names = model.domain.categories("class").names
     figures = []
     for number, label in enumerate(names):
         samples = model.sample(

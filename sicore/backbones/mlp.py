@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
+from sicore.backbones.conditions import ConditionEmbedding
 from sicore.errors import InputError
 from sicore.predictions import Pair, Value
 from sicore.states import State, leaves
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
 
 
 class MLP(nn.Module):
-    """A perceptron on the flattened state, time features and class embeddings.
+    """A perceptron on the flattened state, time features and embedded conditions.
 
-    Time enters as ``sin(2^k π t), cos(2^k π t)``; a condition that is not given (−1, or no
-    condition at all) has an embedding of its own, so that guidance without a classifier works.
+    Time enters as ``sin(2^k π t), cos(2^k π t)``; for conditions see `ConditionEmbedding`.
 
     Args:
         domain: gives the shape of the states and the conditions.
@@ -50,9 +50,7 @@ class MLP(nn.Module):
         zeros = leaves(domain.space.zeros(1))
         self.shapes = {name: tuple(leaf.shape[1:]) for name, leaf in zeros.items()}
         size = sum(leaf.numel() for leaf in zeros.values())
-        self.classes = nn.ModuleDict(
-            {name: nn.Embedding(c.size + 1, width) for name, c in domain.conditions.items()}
-        )
+        self.conditions = ConditionEmbedding(domain.conditions, width)
         self.register_buffer("frequencies", pi * 2.0 ** torch.arange(frequencies), persistent=False)
         inputs = size * (1 + len(self.observed))
         self.enter = nn.Linear(inputs + 2 * frequencies, width)
@@ -60,7 +58,7 @@ class MLP(nn.Module):
         self.leave = nn.Linear(width, 2 * size if pair else size)
 
     def forward(self, x: State, t: Tensor, condition: Mapping[str, Tensor] | None = None) -> Value:
-        """Map states x at times t ``(B,)`` to states; a class is int64 ``(B,)``."""
+        """Map states x at times t ``(B,)`` to states; codes are int64 ``(B,)``."""
         angles = t[:, None] * self.get_buffer("frequencies").to(t.dtype)
         flat = [leaf.flatten(1) for leaf in leaves(x).values()]
         for name in self.observed:
@@ -69,10 +67,7 @@ class MLP(nn.Module):
                 raise InputError(f"mlp: the condition '{name}' is missing")
             flat += [leaf.flatten(1) for leaf in leaves(known).values()]
         h = self.enter(torch.cat([*flat, angles.sin(), angles.cos()], 1))
-        for name, embedding in self.classes.items():
-            given = (condition or {}).get(name)
-            code = torch.full_like(t, -1, dtype=torch.int64) if given is None else given
-            h = h + embedding(code + 1)  # code −1, "not given", is row 0
+        h = h + self.conditions(condition, t)
         h = nn.functional.silu(h)
         for layer in self.hidden:
             h = h + nn.functional.silu(layer(h))

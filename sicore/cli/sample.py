@@ -154,5 +154,5 @@ def _condition(domain: Domain, class_: str | None) -> dict[str, str] | None:
         return None
     if "class" not in domain.conditions:
         raise InputError(f"--class {class_}: this model has no classes")
-    domain.conditions["class"].index(class_)  # raises, with the nearest name
+    domain.conditions["class"].coded([class_])  # raises, with the nearest name
     return {"class": class_}

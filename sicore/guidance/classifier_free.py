@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from sicore.interpolants import Interpolant, Time
-from sicore.predictions import Condition, Kind, Pair, Prediction, Value, part_of
-from sicore.states import State, combine
+from sicore.predictions import Condition, Kind, Prediction, Value, part_of
+from sicore.states import State
 
 
 @dataclass(frozen=True)
 class ClassifierFree:
     r"""``p_∅ + w (p_c − p_∅)``, a prediction like any other; two network calls.
 
-    Every kind is linear in the score at fixed (t, x), so the formula is the same for all. It is
+    Every kind is linear in the score at fixed (t, x), so the formula is the same for all; laws over
+    kinds (``categorical``) are combined in their logarithms. It is
     not the score of a tilted law ``p(x) p(c|x)^w`` at the end of the path; w = 1 is the
     conditional model, w = 0 the unconditional one.
 
@@ -55,9 +56,4 @@ class ClassifierFree:
         given = self.prediction(t, x, condition)
         rest = {name: (condition or {})[name] for name in self.kept} or None
         free = self.prediction(t, x, rest)
-        w = self.scale
-        parts = [
-            combine(1 - w, a, w, b)
-            for a, b in zip(self.kind.parts(free), self.kind.parts(given), strict=True)
-        ]
-        return Pair(*parts) if len(parts) == 2 else parts[0]
+        return self.kind.extrapolated(self.scale, free, given)

@@ -1,7 +1,7 @@
 """Models and domains: what training leaves and everything else loads."""
 
-from sicore.hub.domain import Categorical, Domain
+from sicore.hub.domain import Categorical, Domain, Scalar
 from sicore.hub.model import Model, load
 from sicore.hub.samples import Samples
 
-__all__ = ["Categorical", "Domain", "Model", "Samples", "load"]
+__all__ = ["Categorical", "Domain", "Model", "Samples", "Scalar", "load"]

@@ -117,7 +117,7 @@ def _part(
         return None
     return {
         name: value[first : first + size]
-        if not isinstance(value, (int, str)) and len(value) == n
+        if not isinstance(value, (int, float, str)) and len(value) == n
         else value
         for name, value in condition.items()
     }

@@ -19,7 +19,7 @@ from sicore.errors import InputError, UnknownName, did_you_mean
 from sicore.files import read_json, write_json, write_text
 from sicore.guidance import ClassifierFree
 from sicore.hub.build import Parts, build_coupling, build_parts
-from sicore.hub.domain import Domain
+from sicore.hub.domain import Categorical, Domain, Scalar
 from sicore.hub.folder import (
     CARD,
     CONFIG,
@@ -42,9 +42,9 @@ from sicore.plugins import get_registry
 from sicore.predictions import AsInterpolant, Condition, Prediction, started
 from sicore.progress import progress_bar
 from sicore.solvers import Callback, Grid, Solution, Solver
-from sicore.states import Noise, State, batch_size, concatenate, take, to
+from sicore.states import Noise, State, StateSpace, batch_size, concatenate, take, to
 
-ConditionLike = Mapping[str, "int | str | Sequence[int | str] | Tensor"] | None
+ConditionLike = Mapping[str, "float | str | Sequence[float | str] | Tensor"] | None
 
 
 class Model:
@@ -165,9 +165,10 @@ class Model:
         with progress_bar("sampling", n, progress) as bar, torch.no_grad():
             for first, last in cuts:
                 part = slice(first - first_index, last - first_index)
-                given: Condition = {k: v[part] for k, v in coded.items()} if coded else None
-                noise = self._noise(seed, first, last)
-                space, starts = self.domain.space, source(part, noise)
+                asked: Condition = {k: v[part] for k, v in coded.items()} if coded else None
+                noise = self._noise(seed, first, last, asked)
+                space, starts = cast("StateSpace", noise.space), source(part, noise)
+                given = self._seen(asked)
                 before = 0
                 if starts is not None and starts.observed is not None:
                     given = {**(given or {}), starts.observed: cast("Tensor", starts.x0)}
@@ -224,15 +225,16 @@ class Model:
         chosen, name = built("method", method)
         grid = self._tuned(grid, defaults, solver)
         plan = make_plan(defaults, plain.interpolant, solver, steps, grid, epsilon)
-        space, results = self.domain.space, []
+        results = []
         with progress_bar("restoring", n, progress) as bar, torch.no_grad():
             for first, last in _cuts(0, n, batch_size, plan):
                 numbers = torch.arange(first, last)
                 seen = y[numbers // samples].to(self.device, self.dtype)
                 measurement = Measurement(operator, seen, noise_std)
                 prediction, extra = chosen.attach(plain, measurement)
-                given = {k: v[first:last] for k, v in coded.items()} if coded else None
-                noise, acting = self._noise(seed, first, last), (*extra, *callbacks)
+                asked = {k: v[first:last] for k, v in coded.items()} if coded else None
+                noise, acting = self._noise(seed, first, last, asked), (*extra, *callbacks)
+                space, given = cast("StateSpace", noise.space), self._seen(asked)
                 drawn = plan.run(
                     prediction, given, noise, self._like, space, acting, width=batch_size
                 )
@@ -283,7 +285,7 @@ class Model:
         scale = self.config.sampling.guidance if guidance is None else guidance
         if scale == 1.0:
             return self.prediction
-        if coded is None:
+        if self._seen(coded) is None:
             if guidance is None:
                 return self.prediction
             raise InputError(f"guidance {scale:g}: needs a condition to guide towards")
@@ -359,8 +361,15 @@ class Model:
             )
         return Teleport(self.moments, sigma)
 
-    def _noise(self, seed: int, first: int, last: int) -> Noise:
-        return Noise.of(seed, last - first, first, self.device, self.domain.space)
+    def _noise(self, seed: int, first: int, last: int, asked: Condition) -> Noise:
+        """The streams of samples, with the space that each is drawn in."""
+        noise = Noise.of(seed, last - first, first, self.device)
+        return replace(noise, space=self.domain.space_for(noise.named("space"), asked))
+
+    def _seen(self, condition: Condition) -> Condition:
+        """The part of a condition that the network is given."""
+        conditions = self.domain.conditions
+        return {k: v for k, v in (condition or {}).items() if conditions[k].seen} or None
 
     @property
     def _like(self) -> Tensor:
@@ -373,12 +382,11 @@ class Model:
             if name not in self.domain.conditions:
                 raise UnknownName("condition", name, self.domain.conditions)
             kind = self.domain.conditions[name]
-            free = isinstance(value, Tensor)  # codes as a dataset gives them: −1 is "not given"
-            if isinstance(value, Tensor):
-                value = value.tolist()
-            values = [value] if isinstance(value, (int, str)) else list(value)
-            known = [-1 if free and v == -1 else kind.index(v) for v in values]
-            codes = torch.tensor(known, device=self.device)
+            if isinstance(value, Tensor):  # codes as a dataset gives them
+                codes = _checked_codes(kind, value)
+            else:
+                codes = kind.coded([value] if isinstance(value, (int, float, str)) else value)
+            codes = codes.to(self.device)
             if len(codes) not in (1, n):
                 raise InputError(f"condition '{name}': expected 1 or {n} values, got {len(codes)}")
             coded[name] = codes.expand(n) if len(codes) == 1 else codes
@@ -422,6 +430,17 @@ def _cuts(first: int, n: int, batch: int, plan: Plan) -> list[tuple[int, int]]:
     inner = range((first // size + 1) * size, first + n, size)
     edges = [first, *inner, first + n]
     return list(pairwise(edges))
+
+
+def _checked_codes(kind: Categorical | Scalar, codes: Tensor) -> Tensor:
+    """Codes that a dataset gives, in which "not given" is allowed."""
+    known = codes.reshape(-1)
+    missing = kind.missing(1).to(known)
+    free = (known == missing) | (known.isnan() & missing.isnan())
+    checked = kind.missing(len(known)).to(codes.device)
+    if bool((~free).any()):
+        checked[~free] = kind.coded(known[~free].tolist()).to(checked)
+    return checked
 
 
 def plain_condition(condition: ConditionLike) -> dict[str, Any] | None:

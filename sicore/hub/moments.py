@@ -200,7 +200,7 @@ def fit_moments(
             f"moments: the domain '{domain.name}' has states of {size} numbers with "
             f"{domain.space.size} degrees of freedom; Gaussians need independent noise in each"
         )
-    kinds = domain.conditions[CLASS].size if CLASS in domain.conditions else 0
+    kinds = domain.categories(CLASS).size
     total = len(dataset) * (2 if kinds else 1)
     everything = torch.arange(len(dataset))
     with progress_bar("moments", total, progress) as bar:

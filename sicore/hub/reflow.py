@@ -12,6 +12,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -99,15 +100,17 @@ def _draw(
     model: Model, data: Any, first: int, last: int, seed: int, options: Mapping[str, Any]
 ) -> tuple[dict[str, Tensor], int]:
     """Pairs number ``first`` to ``last − 1``, and network calls for each."""
-    noise = Noise.of(seed, last - first, first, model.device, model.domain.space)
+    noise = Noise.of(seed, last - first, first, model.device)
     codes, path = _conditions(model, data, noise), model.interpolant
+    space = model.domain.space_for(noise.named("space"), model.coded(codes, last - first))
+    noise = replace(noise, space=space)
     x0: State | None = None
     if path.two_sided:
         like = model.domain.space.zeros(1, model.dtype, model.device)
         source = x0 = model.coupling.source_states(noise.named("source"), like)
     else:
         p = path.at(0.0)
-        start = path.prior(noise, model.domain.space, model.dtype)  # as sampling begins
+        start = path.prior(noise, space, model.dtype)  # as sampling begins
         source = scale((p.beta**2 + p.gamma**2).rsqrt(), start)
     count = last - first
     settings = {**options, "seed": seed, "first_index": first, "batch_size": count}

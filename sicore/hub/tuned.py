@@ -213,5 +213,5 @@ def fine_grid(interpolant: Interpolant) -> Grid:
 
 
 def _classes(model: Model, n: int) -> ConditionLike:
-    known = model.domain.conditions.get("class")
-    return None if known is None else {"class": [i % known.size for i in range(n)]}
+    known = model.domain.categories("class").size
+    return {"class": [i % known for i in range(n)]} if known else None

@@ -2,6 +2,7 @@
 
 from sicore.interpolants.base import Interpolant, InterpolantSample, OneSided, Point, Time
 from sicore.interpolants.bridges import OUVE, SBVE, ConditionalOT, brownian_bridge
+from sicore.interpolants.categorical import Categorical, draw_kinds
 from sicore.interpolants.fourier import Fourier
 from sicore.interpolants.gammas import (
     BrownianGamma,
@@ -44,6 +45,7 @@ __all__ = [
     "VE",
     "VP",
     "BrownianGamma",
+    "Categorical",
     "ConditionalOT",
     "EncodingDecoding",
     "Fourier",
@@ -72,6 +74,7 @@ __all__ = [
     "VariancePreserving",
     "brownian_bridge",
     "choose_perturbation",
+    "draw_kinds",
     "kinetic_energy",
     "posterior_variance",
 ]

@@ -64,10 +64,12 @@ class Interpolant(ABC):
         two_sided: whether it starts from samples x0 rather than from its noise alone.
         gaussian: whether z is normal. If not, ``−E[z|x_t]/γ`` takes the place of the score in
             every conversion, and there is no SDE and no score.
+        categorical: whether states are one-hot at every time, so that steps are drawn, not added.
     """
 
     two_sided: ClassVar[bool]
     gaussian: ClassVar[bool] = True
+    categorical: ClassVar[bool] = False
 
     @abstractmethod
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:

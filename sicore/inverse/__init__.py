@@ -1,5 +1,6 @@
 """Inverse problems: measurement operators and samplers of the posterior."""
 
+from sicore.inverse.known import KnownPart
 from sicore.inverse.operators import (
     Blur,
     Composition,
@@ -28,6 +29,7 @@ __all__ = [
     "Downsample",
     "Greyscale",
     "Inpaint",
+    "KnownPart",
     "LinearFunction",
     "Measurement",
     "Method",

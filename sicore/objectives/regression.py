@@ -24,7 +24,7 @@ from sicore.objectives.laws import TimeLaw, Uniform
 from sicore.objectives.rollout import Rollout
 from sicore.objectives.weights import UniformWeight, Weight
 from sicore.predictions import Condition, Kind, Prediction, Value, started
-from sicore.states import Noise, State, inner_by_leaf, leaves, scale, size_per_sample
+from sicore.states import Noise, State, leaves, scale, size_per_sample
 
 
 class Regulariser(Protocol):
@@ -128,10 +128,9 @@ class Objective:
 
     def _error(self, kind: Kind, sample: InterpolantSample, value: Value) -> Tensor:
         p = self.interpolant.at(sample.t)
-        residuals = kind.residual(p, sample, value)
-        squares = torch.stack([inner_by_leaf(r, r) for r in residuals]).sum(0)
-        weight = self.weight(p, kind).to(squares)
-        return (weight * self._share(sample.x1).to(squares) * squares).sum(0)
+        errors = kind.errors(p, sample, value)
+        weight = self.weight(p, kind).to(errors)
+        return (weight * self._share(sample.x1).to(errors) * errors).sum(0)
 
     def _share(self, x1: State) -> Tensor:
         """What one squared entry of each leaf counts, ``(L, 1)``."""

@@ -39,6 +39,10 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
             "sicore.interpolants:brownian_bridge",
             "Brownian bridge from a known observation",
         ),
+        "categorical": (
+            "sicore.interpolants:Categorical",
+            "one-hot states whose entries change one by one, from random kinds",
+        ),
         "kinetic-optimal": (
             "sicore.interpolants:KineticOptimal",
             "least kinetic energy, measured on the data",
@@ -59,6 +63,10 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "noise": ("sicore.predictions:NOISE", "the mean of the noise"),
         "data": ("sicore.predictions:DATA", "the mean of the data: a denoiser"),
         "v": ("sicore.predictions:V", "the v of progressive distillation"),
+        "categorical": (
+            "sicore.predictions:CATEGORICAL",
+            "the law of each one-hot entry of the data",
+        ),
         "velocity-noise": ("sicore.predictions:PAIR", "velocity and noise, for two-sided paths"),
     },
     "time_law": {
@@ -113,6 +121,7 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
     "preconditioning": {
         "none": ("sicore.predictions:NoPreconditioning", "the network as it is"),
         "edm": ("sicore.predictions:EDMPreconditioning", "EDM's scaling of input and output"),
+        "softmax": ("sicore.predictions:Softmax", "a law over kinds, for one-hot states"),
     },
     "solver": {
         "euler": ("sicore.solvers:Euler", "the plainest step; a baseline, and for straight paths"),
@@ -194,6 +203,10 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
         "reversible-heun": (
             "sicore.solvers:ReversibleHeun",
             "can be undone exactly: gradients in constant memory",
+        ),
+        "categorical-leap": (
+            "sicore.solvers:CategoricalLeap",
+            "draws the kinds of a categorical path, and with eta again and again",
         ),
         "euler-maruyama": (
             "sicore.solvers:EulerMaruyama",

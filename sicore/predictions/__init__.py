@@ -2,6 +2,7 @@
 
 from sicore.predictions.conversion import Combination, combination, convert
 from sicore.predictions.kinds import (
+    CATEGORICAL,
     DATA,
     NOISE,
     PAIR,
@@ -30,9 +31,11 @@ from sicore.predictions.network import (
     started,
 )
 from sicore.predictions.potential import PotentialPrediction
+from sicore.predictions.softmax import Softmax
 from sicore.predictions.translation import AsInterpolant
 
 __all__ = [
+    "CATEGORICAL",
     "DATA",
     "NOISE",
     "PAIR",
@@ -52,6 +55,7 @@ __all__ = [
     "Preconditioning",
     "Prediction",
     "Row",
+    "Softmax",
     "Start",
     "V",
     "Value",

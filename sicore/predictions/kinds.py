@@ -13,7 +13,8 @@ v           ``β E[z|x_t] − γ E[x1|x_t]`` ``(0, −γ, −βγ)``
 ==========  ===========================  =================
 
 In this basis every entry is finite at both ends, which is why conversions are exact there.
-The pair ``(v, η)`` of a two-sided path holds ``E[α̇ x0 + β̇ x1|x_t]`` and η.
+The pair ``(v, η)`` of a two-sided path holds ``E[α̇ x0 + β̇ x1|x_t]`` and η. ``categorical`` is D of
+states with one-hot entries, where it is a law over kinds, and is learned as one.
 
 Sources: Albergo, Boffi and Vanden-Eijnden 2023, theorem 2.6; Salimans and Ho 2022 (v).
 """
@@ -27,7 +28,7 @@ import torch
 from torch import Tensor
 
 from sicore.interpolants import InterpolantSample, Point
-from sicore.states import State, combine, scale, tree_map
+from sicore.states import State, combine, inner_by_leaf, scale, tree_map
 
 
 class Row(NamedTuple):
@@ -81,6 +82,19 @@ class Kind:
     def residual(self, p: Point, sample: InterpolantSample, value: Value) -> tuple[State, ...]:
         """What regression drives to zero, part by part: the prediction minus its target."""
         raise NotImplementedError
+
+    def errors(self, p: Point, sample: InterpolantSample, value: Value) -> Tensor:
+        """What training minimises, leaf by leaf, ``(L, B)``: the square of the residual."""
+        residuals = self.residual(p, sample, value)
+        return torch.stack([inner_by_leaf(r, r) for r in residuals]).sum(0)
+
+    def extrapolated(self, scale: float, base: Value, other: Value) -> Value:
+        """``(1 − w) base + w other``, as guidance needs; every kind is linear in the score."""
+        parts = [
+            combine(1 - scale, a, scale, b)
+            for a, b in zip(self.parts(base), self.parts(other), strict=True)
+        ]
+        return Pair(*parts) if len(parts) == 2 else parts[0]
 
     def gain(self, p: Point) -> Tensor:
         """How much the residual grows with an error of the data prediction, at fixed ``x_t``.
@@ -188,6 +202,34 @@ class _VelocityNoise(Kind):
         return _minus(v, target), _minus(eta, sample.z)
 
 
+@dataclass(frozen=True, repr=False)
+class _Categorical(_Data):
+    """The data prediction of one-hot entries: probabilities, learned by their logarithm."""
+
+    name: str = "categorical"
+
+    def errors(self, p: Point, sample: InterpolantSample, value: Value) -> Tensor:
+        """The cross-entropy ``−Σ x1 log p`` of each leaf."""
+
+        def minus_log(q: Tensor, one: Tensor) -> Tensor:
+            return -torch.log(torch.where(one > 0, q, 1.0))
+
+        (probable,) = self.parts(value)
+        return inner_by_leaf(sample.x1, tree_map(minus_log, probable, sample.x1))
+
+    def extrapolated(self, scale: float, base: Value, other: Value) -> Value:
+        """``p^w q^(1−w)``, normalised: guidance is linear in logarithms."""
+
+        def leafwise(q: Tensor, p: Tensor) -> Tensor:
+            least = torch.finfo(p.dtype).tiny
+            logits = torch.lerp((q + least).log(), (p + least).log(), scale)
+            there = (p != 0).any(-1, keepdim=True)
+            return torch.where(there, logits.softmax(-1), 0.0)
+
+        mixed: State = tree_map(leafwise, *self.parts(base), *self.parts(other))
+        return mixed
+
+
 def _minus(value: Value, target: State) -> State:
     difference: State = tree_map(torch.sub, value, target)  # type: ignore[arg-type]
     return difference
@@ -199,3 +241,4 @@ NOISE: Kind = _Noise()
 DATA: Kind = _Data()
 V: Kind = _V()
 PAIR: Kind = _VelocityNoise()
+CATEGORICAL: Kind = _Categorical()

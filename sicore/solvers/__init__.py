@@ -29,6 +29,7 @@ from sicore.solvers.grids import (
 )
 from sicore.solvers.held import Held, HeldData, HeldNoise, HeldPair, HeldResidual, HeldVelocity
 from sicore.solvers.langevin import AnnealedRule, SNRRule, StepRule, balanced_move, langevin_move
+from sicore.solvers.leap import CategoricalLeap
 from sicore.solvers.multistep import Multistep
 from sicore.solvers.own_grids import OwnGrids
 from sicore.solvers.predictor_corrector import PredictorCorrector
@@ -71,6 +72,7 @@ __all__ = [
     "AnnealedRule",
     "Callback",
     "Carry",
+    "CategoricalLeap",
     "Chain",
     "Clock",
     "ClockGrid",

@@ -34,6 +34,7 @@ from sicore.states import (
     StateSpace,
     batch_size,
     leaves,
+    part_of_space,
     size_per_sample,
     take,
     tree_map,
@@ -129,7 +130,8 @@ class DormandPrince(Solver):
         while len(lanes.number):
             over = lanes.over(end, affordable)
             if not bool(over.any()):
-                attempt = self._attempt(flow, lanes, end, space)
+                here = part_of_space(space, lanes.number)
+                attempt = self._attempt(flow, lanes, end, here)
                 if passage is not None:
                     passage.note(lanes, attempt.s, attempt.x, attempt.slopes, attempt.error <= 1)
                 lanes = self._judged(lanes, attempt, dynamics.calls)

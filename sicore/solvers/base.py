@@ -51,6 +51,7 @@ class Solver:
         lands: whether it may take the last step to a time where γ = 0, without noise left over:
             it evaluates no drift there, and adds no noise on the way.
         draws: normals for each step and each number of the state.
+        categorical: whether it is for paths of one-hot states, whose steps are drawn.
         adaptive: whether it chooses its steps itself, for each sample; the grid then only says
             where it starts, where it ends, and where the states are wanted.
     """
@@ -62,6 +63,7 @@ class Solver:
     stochastic: bool = False
     lands: bool = False
     draws: int = 0
+    categorical: bool = False
     adaptive: bool = False
 
     def prepare(self, dynamics: Dynamics, times: Tensor) -> Sequence[Any]:

@@ -221,6 +221,15 @@ def _check(dynamics: Dynamics, times: Tensor, solver: Solver) -> None:
     name = type(solver).__name__
     if times.ndim != 1 or len(times) < 2:
         raise InputError(f"times: expected at least two times in one row, got {times.tolist()}")
+    path = dynamics.path
+    one_hot = path is not None and path.categorical
+    if one_hot and not solver.categorical:
+        raise InputError(
+            f"solver {name}: adds to states, but those of {type(path).__name__} are one-hot and "
+            f"change by draws: choose the solver 'categorical-leap'"
+        )
+    if solver.categorical and not one_hot:
+        raise InputError(f"solver {name}: is for categorical paths of one-hot states only")
     steps = times.diff()
     if not (bool((steps > 0).all()) or bool((steps < 0).all())):
         raise InputError("times: expected a strictly rising or strictly falling grid")

@@ -2,7 +2,14 @@
 
 from sicore.states.brownian import BrownianTree
 from sicore.states.noise import Noise
-from sicore.states.spaces import StateSpace, SymmetricSpace, TensorSpace, TreeSpace
+from sicore.states.spaces import (
+    MaskedSpace,
+    StateSpace,
+    SymmetricSpace,
+    TensorSpace,
+    TreeSpace,
+    part_of_space,
+)
 from sicore.states.trees import (
     Scalar,
     State,
@@ -27,6 +34,7 @@ from sicore.states.trees import (
 
 __all__ = [
     "BrownianTree",
+    "MaskedSpace",
     "Noise",
     "Scalar",
     "State",
@@ -43,6 +51,7 @@ __all__ = [
     "inner",
     "inner_by_leaf",
     "leaves",
+    "part_of_space",
     "repeat",
     "scale",
     "size_per_sample",

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sicore.states.philox import MASK, philox, to_normal, to_uniform
-from sicore.states.spaces import StateSpace
+from sicore.states.spaces import StateSpace, part_of_space
 from sicore.states.trees import State, leaves, scale
 
 
@@ -59,7 +59,8 @@ class Noise:
 
     def take(self, index: Tensor | slice) -> Noise:
         """The streams of a part of the batch."""
-        return replace(self, index=self.index[index])
+        space = part_of_space(self.space, index)
+        return replace(self, index=self.index[index], space=space)
 
     def _key(self, leaf: str) -> tuple[int, int]:
         """What the counters of a leaf are hashed with."""

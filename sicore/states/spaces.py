@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore.states.trees import State, leaves
+from sicore.states.trees import State, leaves, take, tree_map
 
 
 @runtime_checkable
@@ -137,3 +137,60 @@ class TreeSpace:
             raise InputError(f"{name}: expected leaves {sorted(self.spaces)}, got {got}")
         for leaf, space in self.spaces.items():
             space.check(x[leaf], f"{name}['{leaf}']")
+
+
+@dataclass(frozen=True)
+class MaskedSpace:
+    """Another space in which each sample of a batch has entries of its own; the others are zero.
+
+    Graphs of different sizes, series of different lengths: states of one shape, padded with zeros,
+    which neither noise nor steps touch.
+
+    Args:
+        space: of the padded states.
+        mask: which entries are there, bool; each leaf ``(B, ...)`` is spread over the state's.
+    """
+
+    space: StateSpace
+    mask: State
+
+    @property
+    def size(self) -> int:
+        """That of the padded states: the most that a sample may have."""
+        return self.space.size
+
+    def zeros(
+        self, n: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    ) -> State:
+        """A batch of n zero states."""
+        return self.space.zeros(n, dtype, device)
+
+    def shape_noise(self, z: State) -> State:
+        """That of the space, and zero outside the mask."""
+        return self._masked(self.space.shape_noise(z))
+
+    def project(self, x: State) -> State:
+        """That of the space, and zero outside the mask."""
+        return self._masked(self.space.project(x))
+
+    def check(self, x: State, name: str = "state") -> None:
+        """Raise unless x is of the space, and zero outside the mask."""
+        self.space.check(x, name)
+        inside = leaves(self._masked(x))
+        for leaf, value in leaves(x).items():
+            if not torch.equal(inside[leaf], value):
+                where = f"{name}['{leaf}']" if leaf else name
+                raise InputError(f"{where}: expected zeros outside the mask")
+
+    def take(self, index: Tensor | slice) -> MaskedSpace:
+        """For a part of the batch."""
+        return MaskedSpace(self.space, take(self.mask, index))
+
+    def _masked(self, x: State) -> State:
+        return cast("State", tree_map(lambda leaf, m: torch.where(m, leaf, 0.0), x, self.mask))
+
+
+def part_of_space(space: StateSpace | None, index: Tensor | slice) -> StateSpace | None:
+    """A space for a part of the batch: by its ``take``, where it holds anything of samples."""
+    part = getattr(space, "take", None)
+    return space if part is None else cast("StateSpace", part(index))

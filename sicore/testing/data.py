@@ -58,14 +58,13 @@ def check_domain(domain: Domain, items: Any, *, tolerance: float = 1e-2) -> None
     what = f"domain {type(domain).__name__}"
     require(bool(getattr(domain, "name", "")), f"{what}: 'name' is missing")
     x = require_state(domain.encode(items), f"{what}: encode(items)")
-    domain.space.check(x, f"{what}: encode(items)")
+    domain.space_of(x).check(x, f"{what}: encode(items)")
     require_close(domain.encode(items), x, f"{what}: encode must be deterministic")
     alone = domain.encode(_rows(items, torch.tensor([0])))
     first = take(x, slice(0, 1))
     require_close(alone, first, f"{what}: encode must treat each item alone", tolerance=1e-5)
-    require_close(
-        domain.space.project(x), x, f"{what}: encoded states must lie in the space", tolerance=1e-5
-    )
+    projected = domain.space_of(x).project(x)
+    require_close(projected, x, f"{what}: encoded states must lie in the space", tolerance=1e-5)
     decoded = domain.decode(x)
     require_close(
         domain.encode(decoded), x, f"{what}: encode(decode(x)) must be x", tolerance=tolerance

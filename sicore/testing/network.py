@@ -32,8 +32,9 @@ def check_backbone(
     t = torch.linspace(0, 1, BATCH)
     source = noise.named("source").normal_like(domain.space.zeros(BATCH, torch.float32))
     least: dict[str, State] = {} if observed is None else {observed: source}
-    nothing = {name: torch.full((BATCH,), -1) for name in domain.conditions} | least
-    chosen = {name: torch.arange(BATCH) % c.size for name, c in domain.conditions.items()} | least
+    seen = {name: c for name, c in domain.conditions.items() if c.seen}
+    nothing = {name: c.missing(BATCH) for name, c in seen.items()} | least
+    chosen = {name: c.examples(BATCH) for name, c in seen.items()} | least
     with torch.no_grad():
         out = require_state(network(x, t, least or None), f"{what}: its output")
         for name, leaf in leaves(x).items():
@@ -43,7 +44,7 @@ def check_backbone(
             require(shape == tuple(leaf.shape), expected)
         again = network(x, t, least or None)
         require_close(again, out, f"{what}: it must be deterministic in eval mode")
-        require_close(network(x, t, nothing), out, f"{what}: class −1 must be 'no condition'")
+        require_close(network(x, t, nothing), out, f"{what}: a missing condition must be none")
         full = network(x, t, chosen)
         alone = {name: take(value, slice(0, 1)) for name, value in chosen.items()}
         require_close(

@@ -215,7 +215,8 @@ class _Run:
         encoded = getattr(self.dataset, "encoded", False)  # items that are states already
         x1 = to(items if encoded else self.parts.domain.encode(items), device=device)
         numbers = torch.arange(step * n, (step + 1) * n, device=device)[share]
-        noise = Noise(self.settings.seed, numbers, "training", space=self.parts.domain.space)
+        space = self.parts.domain.space_of(x1)
+        noise = Noise(self.settings.seed, numbers, "training", space=space)
         return x1, {k: v.to(device) for k, v in condition.items()} or None, noise
 
     def _learning_rate(self, step: int) -> float:

@@ -88,9 +88,8 @@ def evaluate(
 
 def balanced_classes(model: Model, n: int) -> Tensor | None:
     """Classes 0, 1, … in turn, ``(n,)``; None for a model without classes."""
-    if "class" not in model.domain.conditions:
-        return None
-    return torch.arange(n) % model.domain.conditions["class"].size
+    classes = model.domain.categories("class").size
+    return torch.arange(n) % classes if classes else None
 
 
 class Reference:

@@ -69,7 +69,7 @@ class UNet(nn.Module):
         widths = [channels * m for m in multipliers]
         features = 4 * channels
         self.embedding = Embedding(
-            features, {name: c.size for name, c in domain.conditions.items()}
+            features, {name: domain.categories(name).size for name in domain.conditions}
         )
         self.stem = nn.Conv2d(colours * patch**2, widths[0], 3, padding=1)
 

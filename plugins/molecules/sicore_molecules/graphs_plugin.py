@@ -24,7 +24,8 @@ DATASETS = (
 
 @hookimpl
 def sicore_register(registry: Registrar) -> None:
-    """Register the data sets."""
+    """Register the domain and its data sets."""
+    registry.add("domain", "graphs", "sicore_molecules.domain:Graphs", "Graphs of any kind")
     for name, target, summary in DATASETS:
         registry.add("dataset", f"graphs/{name}", f"sicore_molecules.data.{target}", summary)
 

@@ -20,9 +20,22 @@ DATASETS = (
 )
 
 
+PRESETS = (
+    ("qm9", "Small molecules, a categorical flow with properties to ask for"),
+    ("catflow", "The same on straight paths from Gaussian noise"),
+)
+
+
 @hookimpl
 def sicore_register(registry: Registrar) -> None:
-    """Register the data sets."""
+    """Register the domain, its data sets and its presets."""
+    registry.add(
+        "domain", "molecules", "sicore_molecules.molecules:Molecules", "Molecules as graphs"
+    )
+    for name, summary in PRESETS:
+        registry.add(
+            "preset", f"molecules/{name}", f"sicore_molecules:presets/{name}.yaml", summary
+        )
     for name, target, summary in DATASETS:
         registry.add("dataset", f"molecules/{name}", f"sicore_molecules.data.{target}", summary)
 

@@ -47,8 +47,14 @@ class GraphData:
         return torch.bincount(self.store.sizes, minlength=self.size + 1).tolist()
 
     def domain_config(self) -> dict[str, Any]:
-        """What the ``domain:`` section learns from these graphs: room, and the law of sizes."""
-        return {"size": self.size, "sizes": self.size_counts()}
+        """What the ``domain:`` section learns from these graphs.
+
+        Room, the law of sizes, and mean and deviation of each property.
+        """
+        known = {name: values.double() for name, values in self.conditions.items()}
+        properties = {k: (float(v.nanmean()), _deviation(v)) for k, v in known.items()}
+        given = {"properties": properties} if properties else {}
+        return {"size": self.size, "sizes": self.size_counts(), **given}
 
 
 def choose_split(split: str, splits: Sequence[str], title: str) -> int:
@@ -60,3 +66,10 @@ def choose_split(split: str, splits: Sequence[str], title: str) -> int:
     if split not in splits:
         raise InputError(f"unknown split '{split}' of {title}; known: {', '.join(splits)}")
     return splits.index(split)
+
+
+def _deviation(values: Tensor) -> float:
+    """The standard deviation of the numbers that are there; 1 if they do not differ."""
+    there = values[~values.isnan()]
+    deviation = float(there.std(correction=0)) if len(there) else 0.0
+    return deviation or 1.0
