@@ -24,8 +24,14 @@ DATASETS = (
 
 @hookimpl
 def sicore_register(registry: Registrar) -> None:
-    """Register the domain and its data sets."""
+    """Register the domain, its network and its data sets."""
     registry.add("domain", "graphs", "sicore_molecules.domain:Graphs", "Graphs of any kind")
+    registry.add(
+        "backbone",
+        "graphs/transformer",
+        "sicore_molecules.networks.transformer:GraphTransformer",
+        "A dense graph transformer",
+    )
     for name, target, summary in DATASETS:
         registry.add("dataset", f"graphs/{name}", f"sicore_molecules.data.{target}", summary)
 
