@@ -22,6 +22,12 @@ DATASETS = (
 )
 
 
+PRESETS = (
+    ("community-small", "community-small", "Graphs of two communities, an example"),
+    ("file", "graph-file", "Your own graphs: data.file=PATH"),
+)
+
+
 @hookimpl
 def sicore_register(registry: Registrar) -> None:
     """Register the domain, its network and its data sets."""
@@ -32,6 +38,9 @@ def sicore_register(registry: Registrar) -> None:
         "sicore_molecules.networks.transformer:GraphTransformer",
         "A dense graph transformer",
     )
+    for name, file, summary in PRESETS:
+        target = f"sicore_molecules:presets/{file}.yaml"
+        registry.add("preset", f"graphs/{name}", target, summary)
     for name, target, summary in DATASETS:
         registry.add("dataset", f"graphs/{name}", f"sicore_molecules.data.{target}", summary)
 

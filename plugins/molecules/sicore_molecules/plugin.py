@@ -21,8 +21,9 @@ DATASETS = (
 
 
 PRESETS = (
-    ("qm9", "Small molecules, a categorical flow with properties to ask for"),
-    ("catflow", "The same on straight paths from Gaussian noise"),
+    ("qm9", "qm9", "Small molecules, a categorical flow with properties to ask for"),
+    ("catflow", "catflow", "The same on straight paths from Gaussian noise"),
+    ("file", "molecule-file", "Your own molecules: data.file=PATH, SMILES or SDF"),
 )
 
 
@@ -32,10 +33,9 @@ def sicore_register(registry: Registrar) -> None:
     registry.add(
         "domain", "molecules", "sicore_molecules.molecules:Molecules", "Molecules as graphs"
     )
-    for name, summary in PRESETS:
-        registry.add(
-            "preset", f"molecules/{name}", f"sicore_molecules:presets/{name}.yaml", summary
-        )
+    for name, file, summary in PRESETS:
+        target = f"sicore_molecules:presets/{file}.yaml"
+        registry.add("preset", f"molecules/{name}", target, summary)
     for name, target, summary in DATASETS:
         registry.add("dataset", f"molecules/{name}", f"sicore_molecules.data.{target}", summary)
 

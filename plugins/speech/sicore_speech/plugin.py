@@ -116,6 +116,12 @@ def sicore_register(registry: Registrar) -> None:
     )
     registry.add(
         "preset",
+        "speech/dereverb",
+        "sicore_speech:presets/dereverb.yaml",
+        summary="Recordings in rooms to the voice alone, a bridge",
+    )
+    registry.add(
+        "preset",
         "speech/folder",
         "sicore_speech:presets/folder.yaml",
         summary="The same, from your own folders of recordings",
