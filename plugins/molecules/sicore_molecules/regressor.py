@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -84,7 +84,7 @@ def load_regressor(path: Path, domain: Graphs) -> PropertyRegressor:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         made = PropertyRegressor(domain, written["property"], **written["options"])
         made.load_state_dict(tensors)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{path}: is no regressor of these graphs ({error})") from None
     return made.eval().requires_grad_(False)
 
