@@ -1,4 +1,4 @@
-"""Guidance of laws over kinds by a trained regressor: no condition in the generator is needed."""
+"""Guidance of laws over kinds by what is measured of them: no condition in the generator."""
 
 from __future__ import annotations
 
@@ -11,32 +11,40 @@ from torch import Tensor
 from sicore.errors import InputError
 from sicore.interpolants import Interpolant, Time
 from sicore.predictions import CATEGORICAL, Condition, Kind, Prediction, Value, part_of
-from sicore.states import State, leaves, tree_map
+from sicore.states import State, batch_size, leaves, tree_map
 
 
 @dataclass(frozen=True)
 class Tilted:
-    r"""``p_y(x1 = k|x_t) ∝ p(x1 = k|x_t) exp(w ∂ℓ/∂p_k)``, entry by entry.
+    r"""Samples with ``y = f(x1) + σ n``: each law over kinds is tilted towards it.
 
-    ℓ is the logarithm of what is wanted, ``log p(y|x1)`` of a regressor for example, as a function
-    of states that may be soft. Its gradient at the mean ``p`` is what each kind of each entry would
-    add to it, to first order; no gradient goes through the generator.
+    With ``p`` the law of each entry given ``x_t``, ``g = ∇f(p)`` and the variance that f still has,
+    ``v = Σ_entries Var_p(g)``, to first order in f and with a normal law of f,
+
+        ``p_y(k) ∝ p(k) exp(w (y − f(p)) g_k/(σ² + v))``.
+
+    Without v, all entries would answer to the same gap, and overshoot; with a σ below what a single
+    entry changes they do so at the end. f is a trained regressor, for example; it is evaluated at
+    p, a state that is soft, and no gradient goes through the generator.
 
     Args:
         prediction: of kind ``categorical``, on any path.
-        log_likelihood: ℓ, from states ``(B, ...)`` to ``(B,)``; its ``take``, if it has one,
-            gives it for a part of the batch.
-        scale: w; 1 is Bayes' rule, to first order.
+        function: f, from states ``(B, ...)`` to ``(B,)``.
+        value: y, ``()`` or ``(B,)``.
+        std: σ.
+        scale: w; 1 is Bayes' rule.
 
     Raises:
-        InputError: for a prediction of another kind.
+        InputError: for a prediction of another kind, or unless σ > 0.
 
-    Sources: Vignac et al., "DiGress", 2023, section 5 (at x_t; here at the mean); Song et al.,
-    "Loss-guided diffusion models", 2023 (the gradient at the mean, Gaussian paths).
+    Sources: Vignac et al., "DiGress", 2023, section 5 (a regressor's gradient, at x_t); Boys et
+    al., "Tweedie moment projected diffusions", 2023 (v, for Gaussian paths).
     """
 
     prediction: Prediction
-    log_likelihood: Callable[[State], Tensor]
+    function: Callable[[State], Tensor]
+    value: Tensor
+    std: float
     scale: float = 1.0
 
     def __post_init__(self) -> None:
@@ -45,6 +53,8 @@ class Tilted:
                 f"tilted: expected a prediction of kind 'categorical', got "
                 f"'{self.prediction.kind.name}'"
             )
+        if not self.std > 0:
+            raise InputError(f"tilted: expected std > 0, got {self.std}")
 
     @property
     def interpolant(self) -> Interpolant:
@@ -58,29 +68,46 @@ class Tilted:
 
     @property
     def calls(self) -> int:
-        """Those of the inner prediction; the regressor is not counted."""
+        """Those of the inner prediction; f is not counted."""
         return self.prediction.calls
 
     def take(self, index: Tensor) -> Tilted:
         """For a part of the batch."""
-        part = getattr(self.log_likelihood, "take", None)
-        wanted = self.log_likelihood if part is None else part(index)
-        return replace(self, prediction=part_of(self.prediction, index), log_likelihood=wanted)
+        value = self.value[index] if self.value.ndim else self.value
+        return replace(self, prediction=part_of(self.prediction, index), value=value)
 
     def __call__(self, t: Time, x: State, condition: Condition = None) -> Value:
         """Evaluate the prediction, and tilt it."""
         (probable,) = self.kind.parts(self.prediction(t, x, condition))
-        with torch.enable_grad():
-            at: State = tree_map(lambda p: p.detach().requires_grad_(), probable)
-            parts = leaves(at)
-            slopes = torch.autograd.grad(self.log_likelihood(at).sum(), list(parts.values()))
-        slope = dict(zip(parts, slopes, strict=True))
-        tilts: State = slope[""] if isinstance(at, Tensor) else slope
+        given, slope = self._slope(probable)
+        variance = sum(leaves(tree_map(_variance, probable, slope)).values())
+        gap = self.value.to(given) - given
+        tilt = self.scale * gap / (self.std**2 + variance)
 
         def leafwise(p: Tensor, g: Tensor) -> Tensor:
-            logits = torch.where(p > 0, p.log() + self.scale * g, -torch.inf)
+            wide = tilt.reshape(-1, *(1,) * (g.ndim - 1))
             there = (p != 0).any(-1, keepdim=True)
+            logits = torch.where(p > 0, p.log() + wide * g, -torch.inf)
             return torch.where(there, torch.where(there, logits, 0.0).softmax(-1), 0.0)
 
-        tilted: State = tree_map(leafwise, probable, tilts)
+        tilted: State = tree_map(leafwise, probable, slope)
         return tilted
+
+    def _slope(self, probable: State) -> tuple[Tensor, State]:
+        """``f(p)`` and its gradient."""
+        with torch.enable_grad():
+            at: State = tree_map(lambda p: p.detach().requires_grad_(), probable)
+            value = self.function(at)
+            if value.shape != (batch_size(at),):
+                got = tuple(value.shape)
+                raise InputError(f"tilted: the function must give one number each, got {got}")
+            parts = leaves(at)
+            slopes = torch.autograd.grad(value.sum(), list(parts.values()))
+        named = dict(zip(parts, slopes, strict=True))
+        return value.detach(), named[""] if isinstance(at, Tensor) else named
+
+
+def _variance(p: Tensor, g: Tensor) -> Tensor:
+    """``Σ_entries Var_p(g)`` of each sample, ``(B,)``."""
+    mean = (p * g).sum(-1, keepdim=True)
+    return (p * (g - mean).square()).flatten(1).sum(1)

@@ -118,6 +118,7 @@ class Model:
         first_index: int = 0,
         batch_size: int = 64,
         callbacks: Sequence[Callback] = (),
+        wrappers: Sequence[Callable[[Prediction], Prediction]] = (),
         compile: bool = False,
         progress: bool = False,
     ) -> Samples:
@@ -144,6 +145,8 @@ class Model:
             first_index: the number of the first sample.
             batch_size: how many are in the network's batch at once; the cuts are at its multiples.
             callbacks: see ``sicore.solvers.solve``.
+            wrappers: what to do with the prediction, in order, such as
+                ``lambda p: Tilted(p, log_likelihood)``.
             compile: make one program of network and solver, for many batches of one size; the
                 first batch then takes a minute longer.
             progress: show a bar.
@@ -153,6 +156,8 @@ class Model:
         """
         coded = self.coded(condition, n)
         prediction, defaults, moved = self._on(as_interpolant, self.guided(guidance, coded))
+        for wrap in wrappers:
+            prediction = wrap(prediction)
         path, jump = prediction.interpolant, self._teleport(teleport)
         grid = self._tuned(grid, defaults, solver)
         plan = make_plan(defaults, path, solver, steps, grid, epsilon, jump)

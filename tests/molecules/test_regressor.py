@@ -6,13 +6,11 @@ import pytest
 import torch
 
 from sicore.errors import InputError
-from sicore.states import take
 from sicore_molecules.data.qm9 import QM9
 from sicore_molecules.domain import EDGES, NODES
 from sicore_molecules.molecules import Molecules
 from sicore_molecules.regressor import (
     PropertyRegressor,
-    PropertyTarget,
     load_regressor,
     softened,
     train_regressor,
@@ -72,20 +70,6 @@ def test_soft_states(test_set: QM9, domain: Molecules) -> None:
     torch.testing.assert_close(soft[NODES].sum(-1), there.float())
     shares = x1[EDGES].flatten(0, 2).sum(0)
     torch.testing.assert_close(soft[EDGES][0, 0, 1], shares / shares.sum())
-
-
-def test_the_target_pulls_to_its_value(
-    test_set: QM9, domain: Molecules, trained: PropertyRegressor
-) -> None:
-    """It is largest at y; for a part of the batch it is that part."""
-    x = domain.encode(test_set.batch(torch.arange(6))[0])
-    value = trained(x).detach()
-    target = PropertyTarget(trained, value, 0.3)
-    torch.testing.assert_close(target(x), torch.zeros(6))
-    assert bool((PropertyTarget(trained, value + 1, 0.3)(x) < -5).all())
-    index = torch.tensor([4, 0])
-    moved = PropertyTarget(trained, value + torch.arange(6.0), 0.3)
-    torch.testing.assert_close(moved.take(index)(take(x, index)), moved(x)[index])
 
 
 def test_what_is_not_in_the_data(test_set: QM9, domain: Molecules) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,30 +86,6 @@ def load_regressor(path: Path, domain: Graphs) -> PropertyRegressor:
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{path}: is no regressor of these graphs ({error})") from None
     return made.eval().requires_grad_(False)
-
-
-@dataclass(frozen=True)
-class PropertyTarget:
-    """``log p(y|x) = −(f(x) − y)²/(2 σ²)``: what `sicore.guidance.Tilted` follows.
-
-    Args:
-        regressor: f.
-        value: y, for all graphs or ``(B,)``.
-        std: σ, how far from y is near; the regressor's own error is a good choice.
-    """
-
-    regressor: PropertyRegressor
-    value: Tensor
-    std: float
-
-    def __call__(self, x: State) -> Tensor:
-        """``(B,)``."""
-        gap = (self.regressor(x) - self.value.to(leaves(x)[NODES])) / self.std
-        return -gap.square() / 2
-
-    def take(self, index: Tensor) -> PropertyTarget:
-        """For a part of the batch."""
-        return self if self.value.ndim == 0 else replace(self, value=self.value[index])
 
 
 def train_regressor(
