@@ -27,7 +27,7 @@ class Pairs(NamedTuple):
         return square[:, self.first, self.second].transpose(0, 1)
 
     def square(self, listed: Tensor, diagonal: Tensor) -> Tensor:
-        """A list ``(P, B, ...)`` as ``(N, N, B, ...)``, with one value ``(1, B, ...)`` for i = j."""
+        """A list ``(P, B, ...)`` as ``(N, N, B, ...)``; ``diagonal`` ``(1, B, ...)`` for i = j."""
         n = round(len(self.place) ** 0.5)
         full = torch.cat([listed, diagonal.to(listed)])
         return full.index_select(0, self.place).unflatten(0, (n, n))

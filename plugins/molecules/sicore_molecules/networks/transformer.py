@@ -4,16 +4,18 @@ Written for speed on small graphs. Each pair i < j is kept once (`pairs`), so th
 symmetric by construction, and the first axis is that of nodes or pairs, ``(N, B, d)`` and
 ``(P, B, d)``, so that going from nodes to pairs copies whole blocks. A layer is::
 
-    h ─ LN, FiLM ─┬─ q, k, v ── attention(+ bias, × gate of the pairs) ─┬─ + h
-                  ├─ hidden ─── GELU ───────────────────────────────────┘
+    h ─ LN, FiLM ─┬─ perceptron ──────────────────────── + h
+                  ├─ v ── attention with weights of z ── + h
                   └─ u_i ⊙ u_j ─┐
-    e ─ LN, FiLM ─┬─ hidden ─── + ─ GELU ───────────────────────────────── + e
-                  └─ bias, gate of the attention
+    e ─ LN ──────────────────── + = z ─ perceptron ───── + e
 
-Attention and perceptron are side by side, of one normalisation and one matrix each way (Wang and
-Komatsuzaki 2021; Dehghani et al. 2023). Sources: Vignac et al., "DiGress", 2023 (the task, edges
-that steer attention, FiLM of time), Dwivedi and Bresson 2021 (states of pairs), Peebles and Xie
-2023 (layers that begin as the identity).
+What two nodes have to say to each other is in z, so the attention takes its weights from there:
+``w_ij = softmax_j(bias(z_ij)) · (1 + gate(z_ij))``. Time and conditions reach the pairs by u.
+Attention and perceptron are side by side, after one normalisation (Wang and Komatsuzaki 2021).
+
+Sources: Vignac et al., "DiGress", 2023 (the task, edges that steer attention, FiLM of time);
+Dwivedi and Bresson, "A generalization of transformer networks to graphs", 2021 (states of edges);
+Peebles and Xie 2023 (layers that begin as the identity).
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class GraphTransformer(nn.Module):
         layers: how many.
         heads: of the attention; must divide d_node.
         expansion: hidden units of the perceptrons, in units of the widths.
-        walks: K, longest random walk whose probabilities are features.
+        walks: K, the longest random walk whose probabilities are features.
 
     Raises:
         InputError: when the heads do not divide d_node.
@@ -62,7 +64,7 @@ class GraphTransformer(nn.Module):
         domain: Domain,
         d_node: int = 128,
         d_edge: int = 48,
-        layers: int = 6,
+        layers: int = 7,
         heads: int = 8,
         expansion: int = 2,
         walks: int = 8,
@@ -79,32 +81,30 @@ class GraphTransformer(nn.Module):
         self.enter_graph = nn.Linear(2 + 2 * FREQUENCIES, d_node)
         self.conditions = ConditionEmbedding(domain.conditions, d_node)
         self.hidden = nn.Linear(d_node, d_node)
-        self.widths = [d_node, d_node, d_edge, d_edge]
-        self.film = nn.Linear(d_node, layers * sum(self.widths))
+        self.film = zeroed(nn.Linear(d_node, layers * 2 * d_node))
         self.layers = nn.ModuleList(Layer(d_node, d_edge, heads, expansion) for _ in range(layers))
-        self.norms = nn.ModuleList([nn.LayerNorm(d_node), nn.LayerNorm(d_edge)])
-        self.leave_nodes = nn.Linear(d_node, kinds)
-        self.leave_edges = nn.Linear(d_edge, orders)
-        nn.init.zeros_(self.film.weight)
-        nn.init.zeros_(self.film.bias)
+        self.leave_nodes = nn.Sequential(nn.LayerNorm(d_node), nn.Linear(d_node, kinds))
+        self.leave_edges = nn.Sequential(nn.LayerNorm(d_edge), nn.Linear(d_edge, orders))
 
     def forward(self, x: State, t: Tensor, condition: Mapping[str, Tensor] | None = None) -> State:
         """Map graphs at times t ``(B,)`` to graphs."""
         state = cast("dict[str, Tensor]", x)
         nodes, edges = state["nodes"], state["edges"]
         pairs = pairs_of(nodes.shape[1], nodes.device)
-        mask = (nodes != 0).any(-1).T
+        mask = (nodes != 0).any(-1).T  # (N, B)
         h, e = self._entered(nodes, edges, pairs)
-        film = self._film(mask.sum(0), t, condition)
-        hidden = torch.where(mask, 0.0, float("-inf")).to(h)  # keys that nobody may attend to
-        keys = hidden.T.unsqueeze(1).unsqueeze(1)
-        keys = keys.expand(-1, -1, len(mask), -1).clone()
-        keys.diagonal(dim1=2, dim2=3).zero_()  # but an absent node itself, for want of others
-        for layer, parts in zip(self.layers, film, strict=True):
-            h, e = layer(h, e, parts, pairs, keys)
-        return self._left(h, e, pairs, mask)
+        film = self._film(mask.sum(0), t, condition).chunk(2 * len(self.layers), -1)
+        keys = attended(mask, h.dtype)
+        for layer, scale, shift in zip(self.layers, film[::2], film[1::2], strict=True):
+            h, e = layer(h, e, scale, shift, pairs, keys)
+        both = mask[pairs.first] & mask[pairs.second]
+        out = torch.where(mask.unsqueeze(-1), self.leave_nodes(h), 0.0)
+        listed = torch.where(both.unsqueeze(-1), self.leave_edges(e), 0.0)
+        square = pairs.square(listed, listed.new_zeros(1, *listed.shape[1:]))
+        return {"nodes": out.transpose(0, 1), "edges": square.permute(2, 0, 1, 3)}
 
     def _entered(self, nodes: Tensor, edges: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
+        """Kinds, how many edges of each kind (their sums are the valence), random walks."""
         with torch.autocast(nodes.device.type, enabled=False):
             walks = random_walks(edges, self.walks)
         returns = walks.diagonal(dim1=2, dim2=3).permute(2, 1, 0)
@@ -112,24 +112,13 @@ class GraphTransformer(nn.Module):
         e = torch.cat([pairs.listed(edges), pairs.listed(walks.permute(1, 2, 3, 0))], -1)
         return self.enter_nodes(h), self.enter_edges(e)
 
-    def _film(
-        self, size: Tensor, t: Tensor, condition: Mapping[str, Tensor] | None
-    ) -> list[tuple[Tensor, ...]]:
-        angles = t[:, None] * (pi * 2.0 ** torch.arange(FREQUENCIES).to(t))
-        size = (size / self.room).to(t)
-        graph = torch.cat([t[:, None], size[:, None], angles.sin(), angles.cos()], -1)
-        vector = F.silu(self.enter_graph(graph) + self.conditions(condition, t))
-        vector = F.silu(self.hidden(vector))
-        return [f.split(self.widths, -1) for f in self.film(vector).chunk(len(self.layers), -1)]
-
-    def _left(self, h: Tensor, e: Tensor, pairs: Pairs, mask: Tensor) -> State:
-        both = mask[pairs.first] & mask[pairs.second]
-        nodes = self.leave_nodes(self.norms[0](h))
-        edges = self.leave_edges(self.norms[1](e))
-        nodes = torch.where(mask.unsqueeze(-1), nodes, 0.0)
-        edges = torch.where(both.unsqueeze(-1), edges, 0.0)
-        square = pairs.square(edges, edges.new_zeros(1, *edges.shape[1:]))
-        return {"nodes": nodes.transpose(0, 1), "edges": square.permute(2, 0, 1, 3)}
+    def _film(self, size: Tensor, t: Tensor, condition: Mapping[str, Tensor] | None) -> Tensor:
+        """Scale and shift of each layer, from time, the number of nodes and conditions."""
+        angles = t.unsqueeze(-1) * (pi * 2.0 ** torch.arange(FREQUENCIES, device=t.device).to(t))
+        known = torch.stack([t, (size / self.room).to(t)], -1)
+        graph = self.enter_graph(torch.cat([known, angles.sin(), angles.cos()], -1))
+        vector = F.silu(graph + self.conditions(condition, t))
+        return cast("Tensor", self.film(F.silu(self.hidden(vector))))
 
 
 class Layer(nn.Module):
@@ -138,40 +127,57 @@ class Layer(nn.Module):
     def __init__(self, d_node: int, d_edge: int, heads: int, expansion: int) -> None:
         super().__init__()
         self.heads = heads
-        wide, wide_edge = expansion * d_node, expansion * d_edge
-        self.node_parts = [3 * d_node, wide, wide_edge]
-        self.edge_parts = [2 * heads, wide_edge]
-        self.enter_nodes = nn.Linear(d_node, sum(self.node_parts))
-        self.enter_edges = nn.Linear(d_edge, sum(self.edge_parts))
-        self.itself = nn.Parameter(torch.zeros(2 * heads))  # bias and gate of a node to itself
-        self.leave_nodes = nn.Linear(d_node + wide, d_node)
-        self.leave_edges = nn.Linear(wide_edge, d_edge)
-        for leave in (self.leave_nodes, self.leave_edges):
-            nn.init.zeros_(leave.weight)
-            nn.init.zeros_(leave.bias)
+        self.factors = nn.Linear(d_node, d_edge)
+        self.values = nn.Linear(d_node, d_node)
+        self.steer = nn.Linear(d_edge, 2 * heads)
+        self.itself = nn.Parameter(torch.zeros(2 * heads))  # what steers from a node to itself
+        self.join = zeroed(nn.Linear(d_node, d_node))
+        self.nodes = perceptron(d_node, expansion)
+        self.edges = perceptron(d_edge, expansion)
 
     def forward(
-        self, h: Tensor, e: Tensor, film: tuple[Tensor, ...], pairs: Pairs, keys: Tensor
+        self, h: Tensor, e: Tensor, scale: Tensor, shift: Tensor, pairs: Pairs, keys: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Nodes ``(N, B, d_node)`` and pairs ``(P, B, d_edge)``; keys ``(B, 1, N, N)``."""
-        scale_h, shift_h, scale_e, shift_e = film
-        normal_h = torch.addcmul(shift_h, F.layer_norm(h, h.shape[-1:]), 1 + scale_h)
-        normal_e = torch.addcmul(shift_e, F.layer_norm(e, e.shape[-1:]), 1 + scale_e)
-        qkv, hidden, u = self.enter_nodes(normal_h).split(self.node_parts, -1)
-        steering, hidden_e = self.enter_edges(normal_e).split(self.edge_parts, -1)
-        attended = self._attention(qkv, pairs.square(steering, self._self(steering)), keys)
-        h = h + self.leave_nodes(torch.cat([attended, F.gelu(hidden)], -1))
+        """Nodes h ``(N, B, d_node)`` and pairs e ``(P, B, d_edge)``; keys as `attended` gives."""
+        normal = torch.addcmul(shift, F.layer_norm(h, h.shape[-1:]), 1 + scale)
+        u = self.factors(normal)
         products = u.index_select(0, pairs.first) * u.index_select(0, pairs.second)
-        e = e + self.leave_edges(F.gelu(hidden_e + products))
-        return h, e
+        z = F.layer_norm(e, e.shape[-1:]) + products
+        steering = self.steer(z)
+        itself = self.itself.expand(1, *steering.shape[1:])
+        bias, gate = pairs.square(steering, itself).chunk(2, -1)
+        weights = (bias + keys).softmax(1) * (1 + gate)
+        h = h + self.join(self._gathered(weights, self.values(normal))) + self.nodes(normal)
+        return h, e + self.edges(z)
 
-    def _self(self, steering: Tensor) -> Tensor:
-        return self.itself.expand(1, *steering.shape[1:])
+    def _gathered(self, weights: Tensor, values: Tensor) -> Tensor:
+        """``Σ_j w_ij v_j`` of each head, from ``(N, N, B, H)`` and ``(N, B, d)``."""
+        n, b, d = values.shape
+        by_head = weights.flatten(2).permute(2, 0, 1).contiguous().to(values)  # (B · H, N, N)
+        mixed = by_head @ values.view(n, b * self.heads, -1).transpose(0, 1)
+        return mixed.transpose(0, 1).reshape(n, b, d)
 
-    def _attention(self, qkv: Tensor, steering: Tensor, keys: Tensor) -> Tensor:
-        n, b, _ = qkv.shape
-        q, k, v = qkv.view(n, b, 3, self.heads, -1).permute(2, 1, 3, 0, 4)  # (B, H, N, d)
-        bias, gate = steering.permute(2, 3, 0, 1).chunk(2, 1)  # (B, H, N, N)
-        logits = q @ k.transpose(2, 3) * q.shape[-1] ** -0.5 + bias + keys
-        weights = logits.softmax(-1) * (1 + gate)
-        return (weights @ v).permute(2, 0, 1, 3).reshape(n, b, -1)
+
+def attended(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """What is added to logits, ``(N, N, B, 1)``: −∞ where j is absent, if it is not i itself.
+
+    Args:
+        mask: which nodes are there, ``(N, B)``.
+        dtype: of the result.
+    """
+    itself = torch.eye(len(mask), dtype=torch.bool, device=mask.device).unsqueeze(-1)
+    hidden = torch.where(mask | itself, 0.0, float("-inf"))
+    return hidden.to(dtype).unsqueeze(-1)
+
+
+def perceptron(width: int, expansion: int) -> nn.Sequential:
+    """One hidden layer of rectifiers, which are the cheapest; 0 at first."""
+    wide = width * expansion
+    return nn.Sequential(nn.Linear(width, wide), nn.ReLU(), zeroed(nn.Linear(wide, width)))
+
+
+def zeroed(linear: nn.Linear) -> nn.Linear:
+    """With weights and bias 0, so that what it adds is 0 at first."""
+    nn.init.zeros_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
