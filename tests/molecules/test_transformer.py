@@ -6,6 +6,7 @@ import torch
 from sicore.errors import InputError
 from sicore.hub import Categorical
 from sicore.plugins import get_registry
+from sicore.testing import check_backbone
 from sicore_molecules.domain import Graphs, pair_mask
 from sicore_molecules.graphs import GraphBatch
 from sicore_molecules.networks.features import random_walks
@@ -61,6 +62,11 @@ def largest_difference(x, y):
 
 def test_is_registered():
     assert get_registry().resolve("backbone", "graphs/transformer") is GraphTransformer
+
+
+@pytest.mark.parametrize("kinds", [(4, 4), (1, 2)])
+def test_conforms(kinds):
+    check_backbone(network(kinds, torch.float32), domain(kinds))
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])

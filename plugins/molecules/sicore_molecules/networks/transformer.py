@@ -76,7 +76,7 @@ class GraphTransformer(nn.Module):
         self.room, kinds = spaces["nodes"].shape
         orders = spaces["edges"].shape[-1]
         self.walks = walks
-        self.enter_nodes = nn.Linear(kinds + orders + walks, d_node)
+        self.enter_nodes = nn.Linear(kinds + orders - 1 + walks, d_node)
         self.enter_edges = nn.Linear(orders + walks, d_edge)
         self.enter_graph = nn.Linear(2 + 2 * FREQUENCIES, d_node)
         self.conditions = ConditionEmbedding(domain.conditions, d_node)
@@ -104,11 +104,12 @@ class GraphTransformer(nn.Module):
         return {"nodes": out.transpose(0, 1), "edges": square.permute(2, 0, 1, 3)}
 
     def _entered(self, nodes: Tensor, edges: Tensor, pairs: Pairs) -> tuple[Tensor, Tensor]:
-        """Kinds, how many edges of each kind (their sums are the valence), random walks."""
+        """Kinds, degrees by kind of edge (the valence is a sum of them), and random walks."""
         with torch.autocast(nodes.device.type, enabled=False):
             walks = random_walks(edges, self.walks)
         returns = walks.diagonal(dim1=2, dim2=3).permute(2, 1, 0)
-        h = torch.cat([nodes.transpose(0, 1), edges.sum(2).transpose(0, 1), returns], -1)
+        degrees = edges[..., 1:].sum(2)
+        h = torch.cat([nodes.transpose(0, 1), degrees.transpose(0, 1), returns], -1)
         e = torch.cat([pairs.listed(edges), pairs.listed(walks.permute(1, 2, 3, 0))], -1)
         return self.enter_nodes(h), self.enter_edges(e)
 
