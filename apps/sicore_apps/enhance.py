@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 import click
 
 from sicore.cli.options import check_device, device_option, example, seed_option
 from sicore.errors import InputError
+from sicore_apps.command_line import command_line
 
 
 def _list_methods(ctx: click.Context, _: click.Parameter, value: str | None) -> str | None:
@@ -18,20 +18,6 @@ def _list_methods(ctx: click.Context, _: click.Parameter, value: str | None) -> 
         click.echo("\n".join(listed_models()))
         ctx.exit()
     return value
-
-
-def _command_line(ctx: click.Context) -> str:
-    """The command line again; options at their defaults are left out."""
-    words = ["sicore", "enhance"]
-    for parameter in ctx.command.params:
-        value, flag = ctx.params[parameter.name or ""], parameter.opts[0]
-        if isinstance(parameter, click.Argument):
-            words.append(str(value))
-        elif value is True:
-            words.append(flag)
-        elif value not in (None, False) and value != parameter.default:
-            words += [flag, str(value)]
-    return shlex.join(words)
 
 
 @click.command(
@@ -138,7 +124,7 @@ def command(
     )
     ready, failed = opened(jobs)
     settings = settings_of(loaded, name, options, seed, samples)
-    told = Told(name, _command_line(click.get_current_context()), settings, len(ready))
+    told = Told(name, command_line(click.get_current_context()), settings, len(ready))
     sections: list[Section] = []
     for done in enhance_jobs(loaded, ready, failed, seed=seed, options=options):
         click.echo("\n".join(str(path) for path in done.job.results))

@@ -29,6 +29,12 @@ def sicore_register(registry: Registrar) -> None:
     )
     registry.add(
         "command",
+        "generate",
+        "sicore_apps.generate:command",
+        summary="Generate molecules or graphs, with properties or around a scaffold.",
+    )
+    registry.add(
+        "command",
         "demo",
         "sicore_apps.demo:command",
         summary="Write a page that shows what the shipped model does.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,6 +41,23 @@ def output_option(command: F) -> F:
         metavar="FOLDER",
         help="Where to write.",
     )(command)
+
+
+def named_values(flag: str, entries: Sequence[str]) -> dict[str, str]:
+    """``NAME=VALUE`` of an option that may be repeated, by name.
+
+    Raises:
+        InputError: for an entry of another form, or a name that is given twice.
+    """
+    found: dict[str, str] = {}
+    for entry in entries:
+        name, equals, value = (part.strip() for part in entry.partition("="))
+        if not (name and equals and value):
+            raise InputError(f"{flag} {entry}: expected NAME=VALUE")
+        if name in found:
+            raise InputError(f"{flag}: '{name}' is given twice, {found[name]} and {value}")
+        found[name] = value
+    return found
 
 
 def example(*lines: str) -> str:

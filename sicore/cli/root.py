@@ -13,7 +13,9 @@ from sicore import __version__
 from sicore.errors import SicoreError, did_you_mean
 from sicore.plugins import get_registry, plugin_status
 
-ELSEWHERE = {"restore": "apps", "demo": "apps"}  # commands that a plugin of ours brings
+ELSEWHERE = dict.fromkeys(
+    ("restore", "enhance", "generate", "demo"), "apps"
+)  # commands that a plugin of ours brings
 
 
 class Commands(click.Group):

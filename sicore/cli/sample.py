@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sicore.cli.options import check_device, device_option, example, output_option, seed_option
-from sicore.errors import InputError
+from sicore.cli.options import (
+    check_device,
+    device_option,
+    example,
+    named_values,
+    output_option,
+    seed_option,
+)
+from sicore.errors import InputError, UnknownName
 from sicore.files import check_output
 
 if TYPE_CHECKING:
@@ -36,6 +44,13 @@ if TYPE_CHECKING:
     help="Of a solver that chooses its own steps, relative and absolute; dopri5 if none is named.",
 )
 @click.option("--class", "class_", metavar="NAME", help="A class, by name or number.")
+@click.option(
+    "--condition",
+    "conditions",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What to ask for, such as class=sneaker or qed=0.8; may be repeated.",
+)
 @click.option("--guidance", type=float, help="Strength of classifier-free guidance; 1 is none.")
 @click.option(
     "--epsilon", type=click.FloatRange(0), help="Noise of an SDE solver: ε = EPSILON · γ(t)."
@@ -88,6 +103,7 @@ def command(
     steps: int | None,
     tolerance: float | None,
     class_: str | None,
+    conditions: tuple[str, ...],
     guidance: float | None,
     epsilon: float | None,
     as_interpolant: str | None,
@@ -130,7 +146,7 @@ def command(
             x0=None if x0 is None else read_states(x0),
             teleport=teleport,
             compile=compile_,
-            condition=_condition(loaded.domain, class_),
+            condition=_condition(loaded.domain, class_, conditions),
         )
     if wrong := trouble(samples.status):
         raise InputError(wrong)
@@ -149,10 +165,19 @@ def _solver(name: str | None, tolerance: float | None) -> str | Component | None
     return Component.parse("solver", entry)
 
 
-def _condition(domain: Domain, class_: str | None) -> dict[str, str] | None:
-    if class_ is None:
-        return None
-    if "class" not in domain.conditions:
-        raise InputError(f"--class {class_}: this model has no classes")
-    domain.conditions["class"].coded([class_])  # raises, with the nearest name
-    return {"class": class_}
+def _condition(
+    domain: Domain, class_: str | None, conditions: Sequence[str]
+) -> dict[str, str] | None:
+    """What is asked for, checked; ``--class X`` is ``--condition class=X``."""
+    asked = named_values("--condition", conditions)
+    if class_ is not None:
+        if "class" in asked:
+            raise InputError(f"--class {class_} and --condition class={asked['class']}: leave one")
+        if "class" not in domain.conditions:
+            raise InputError(f"--class {class_}: this model has no classes")
+        asked["class"] = class_
+    for name, value in asked.items():
+        if name not in domain.conditions:
+            raise UnknownName("condition", name, domain.conditions)
+        domain.conditions[name].coded([value])  # raises, with the nearest name
+    return asked or None

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from rdkit import Chem, rdBase
 
 from sicore.errors import InputError
-from sicore_molecules.chemistry.encode import BONDS, CATIONS, largest_fragment
+from sicore_molecules.chemistry.encode import BONDS, CATIONS, Unfit, encode, largest_fragment
 from sicore_molecules.chemistry.vocabulary import Vocabulary
+from sicore_molecules.graphs import GraphBatch
 
 
 def build(atoms: Any, bonds: Any, vocabulary: Vocabulary, *, cations: bool = False) -> Chem.RWMol:
@@ -62,12 +65,17 @@ def sanitised(mol: Chem.Mol) -> Chem.Mol | None:
     return None if failed else copy
 
 
-def corrected(mol: Chem.Mol) -> Chem.Mol | None:
+def corrected(mol: Chem.Mol, held: int = 0) -> Chem.Mol | None:
     """Valency correction: bonds of atoms with too many are lowered, then one fragment is kept.
 
     While an atom has more bonds than its valence allows, the highest of its bonds loses one order.
     Then the fragment with the most atoms is kept. None when even that is no molecule, which is
     possible where aromaticity cannot be assigned, or for an empty graph.
+
+    Args:
+        mol: not sanitised, as `build` gives it.
+        held: so many of the first atoms are a scaffold, itself a molecule: the bonds among them
+            stay, and the fragment that is kept is theirs.
 
     Source: MoFlow (Zang and Wang, 2020) and GDSS (Jo, Lee and Hwang, 2022). They keep the fragment
     with the longest SMILES.
@@ -75,10 +83,45 @@ def corrected(mol: Chem.Mol) -> Chem.Mol | None:
     lowered = Chem.RWMol(mol)
     with rdBase.BlockLogs():
         while (index := _overfull(lowered)) is not None:
-            _lower(lowered, index)
+            _lower(lowered, index, held)
     if lowered.GetNumAtoms() == 0:
         return None
-    return sanitised(largest_fragment(lowered.GetMol()))
+    whole = lowered.GetMol()
+    return sanitised(_first_fragment(whole) if held else largest_fragment(whole))
+
+
+def _first_fragment(mol: Chem.Mol) -> Chem.Mol:
+    return Chem.GetMolFrags(mol, asMols=True, sanitizeFrags=False)[0]
+
+
+def corrected_graphs(
+    graphs: GraphBatch, vocabulary: Vocabulary, held: Sequence[int] = ()
+) -> GraphBatch:
+    """The graphs with what `corrected` makes of those that are no molecules.
+
+    A graph that even then is none, or none that the vocabulary can tell, stays as it is. Corrected
+    ones may have lost atoms; the atoms that are left keep their order.
+
+    Args:
+        graphs: as they came.
+        vocabulary: of their atoms.
+        held: atoms of the scaffold of each graph, its first ones.
+    """
+    atoms, bonds = graphs.atoms.clone(), graphs.bonds.clone()
+    for number in range(len(graphs)):
+        built = build(atoms[number], bonds[number], vocabulary)
+        if built.GetNumAtoms() == 0 or sanitised(built) is not None:
+            continue
+        mol = corrected(built, held[number] if held else 0)
+        try:
+            kinds, orders = encode(mol or Chem.Mol(), vocabulary)
+        except Unfit:
+            continue
+        n = len(kinds)
+        atoms[number], bonds[number] = 0, 0
+        atoms[number, :n] = torch.from_numpy(kinds)
+        bonds[number, :n, :n] = torch.from_numpy(orders)
+    return GraphBatch(atoms, bonds)
 
 
 def _overfull(mol: Chem.Mol) -> int | None:
@@ -89,9 +132,10 @@ def _overfull(mol: Chem.Mol) -> int | None:
     return int(problems[0].GetAtomIdx()) if problems else None
 
 
-def _lower(mol: Chem.RWMol, index: int) -> None:
+def _lower(mol: Chem.RWMol, index: int, held: int) -> None:
     atom = mol.GetAtomWithIdx(index)
-    bond = max(atom.GetBonds(), key=lambda b: b.GetBondTypeAsDouble(), default=None)
+    bonds = [b for b in atom.GetBonds() if max(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) >= held]
+    bond = max(bonds, key=lambda b: b.GetBondTypeAsDouble(), default=None)
     if bond is None:  # a charge that the bare atom cannot have
         atom.SetFormalCharge(0)
         return

@@ -72,6 +72,14 @@ STATISTICS: dict[str, Callable[[GraphBatch, GraphBatch], float]] = {
 """Every one compares graphs without their kinds of nodes and edges; empty graphs do not count."""
 
 
+def node_statistics(graphs: GraphBatch) -> dict[str, np.ndarray]:
+    """Degree and clustering coefficient of every node of all graphs, ``(nodes,)`` each."""
+    return {
+        "degree": np.concatenate(_per_graph(graphs, lambda edges: edges.sum(1))),
+        "clustering": np.concatenate(_per_graph(graphs, _coefficients)),
+    }
+
+
 def gaussian_mmd(x: Tensor, y: Tensor, *, sigma: float, norm: int) -> float:
     """``mean k(x, x') + mean k(y, y') − 2 mean k(x, y)``, ``k = exp(−‖x − y‖² / 2σ²)``.
 
@@ -112,11 +120,14 @@ def _degrees(edges: np.ndarray) -> np.ndarray:
 
 
 def _clustering(edges: np.ndarray) -> np.ndarray:
+    return np.histogram(_coefficients(edges), CLUSTERING_BINS, (0, 1))[0] / len(edges)
+
+
+def _coefficients(edges: np.ndarray) -> np.ndarray:
     a = edges.astype(np.int64)
     degrees = a.sum(1)
     joined, pairs = ((a @ a) * a).sum(1), degrees * (degrees - 1)
-    shares = joined / np.maximum(pairs, 1)  # without pairs, none is joined
-    return np.histogram(shares, CLUSTERING_BINS, (0, 1))[0] / len(edges)
+    return joined / np.maximum(pairs, 1)  # without pairs, none is joined
 
 
 def _orbits(edges: np.ndarray) -> np.ndarray:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
@@ -30,6 +31,7 @@ COLUMNS = (
     "novel",
 )
 YES_NO = {True: "yes", False: "no"}
+NOTHING: Mapping[str, Sequence[object]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Row:
     """One generated molecule.
 
     Args:
-        mol: sanitised, or None when it is not strictly valid.
+        mol: sanitised, or None when there is none, since it is not strictly valid; one whose bonds
+            were corrected has a molecule, and its flags say how it came.
         smiles: canonical, without stereochemistry; empty without a molecule.
         properties: QED, logP, SA and weight (g/mol), in the order of ``NAMES``; none without a
             molecule.
@@ -85,30 +88,43 @@ def _row(built: Chem.Mol, state: Validity, number: int, seen: set[str] | None) -
     return Row(mol, smiles, properties, strict, relaxed, connected, novel)
 
 
-def write_table(rows: Sequence[Row], path: Path, *, overwrite: bool = False) -> Path:
+def write_table(
+    rows: Sequence[Row],
+    path: Path,
+    *,
+    overwrite: bool = False,
+    more: Mapping[str, Sequence[object]] = NOTHING,
+) -> Path:
     """A CSV file with a line for each molecule, the invalid ones too; `COLUMNS` are its header.
+
+    Args:
+        rows: of the molecules.
+        path: of the file.
+        overwrite: replace a file that is there.
+        more: further columns, a value for each row.
 
     Raises:
         InputError: when the file exists and may not be replaced.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow((*COLUMNS, *more))
     for number, row in enumerate(rows, 1):
         values = [f"{value:.4g}" for value in row.properties] or [""] * len(NAMES)
         flags = [YES_NO[flag] for flag in (row.strict, row.relaxed, row.connected)]
         novel = "" if row.novel is None else YES_NO[row.novel]
-        writer.writerow([number, row.smiles, *values, *flags, novel])
+        added = [column[number - 1] for column in more.values()]
+        writer.writerow([number, row.smiles, *values, *flags, novel, *added])
     return _write(path, buffer.getvalue().encode(), overwrite)
 
 
 def write_smiles(rows: Sequence[Row], path: Path, *, overwrite: bool = False) -> Path:
-    """A file of SMILES, one valid molecule a line, with its number after a tab.
+    """A file of SMILES, a molecule a line, with its number after a tab; invalid ones are left out.
 
     Raises:
         InputError: when the file exists and may not be replaced.
     """
-    lines = [f"{row.smiles}\t{number}\n" for number, row in enumerate(rows, 1) if row.strict]
+    lines = [f"{row.smiles}\t{number}\n" for number, row in enumerate(rows, 1) if row.mol]
     return _write(path, "".join(lines).encode(), overwrite)
 
 

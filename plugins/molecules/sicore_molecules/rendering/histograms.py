@@ -10,20 +10,23 @@ from PIL import Image, ImageDraw, ImageFont
 from sicore.errors import InputError
 
 SIZE = (440, 200)  # pixels
-GIVEN, TRAIN, INK = "#2f5fd0", "#c9ced8", "#1d2430"
+GIVEN, TRAIN, INK, ASKED = "#2f5fd0", "#c9ced8", "#1d2430", "#d0452f"
 _BINS, _FINER = 30, 3
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 24, 24
 
 
-def histogram_png(given: np.ndarray, train: np.ndarray, title: str) -> bytes:
+def histogram_png(
+    given: np.ndarray, train: np.ndarray, title: str, asked: float | None = None
+) -> bytes:
     """Two histograms in one chart, each of area 1: the training data filled, the other a line.
 
-    The axis spans all but the outermost thousandth of both.
+    The axis spans all but the outermost thousandth of both, and the value that was asked for.
 
     Args:
         given: values ``(n,)`` of the generated molecules.
         train: values ``(m,)`` of the training data.
         title: written above, with the unit, in ASCII: Pillow's font has no dashes.
+        asked: a value to mark by a dashed line.
 
     Raises:
         InputError: when there are no values, or some are not finite.
@@ -31,7 +34,7 @@ def histogram_png(given: np.ndarray, train: np.ndarray, title: str) -> bytes:
     for name, values in (("generated", given), ("training", train)):
         if not len(values) or not np.isfinite(values).all():
             raise InputError(f"chart of {title}: expected finite {name} values, got {len(values)}")
-    low, high = _range(given, train)
+    low, high = _range(given, train, *([] if asked is None else [np.array([asked])]))
     shares = [np.histogram(v, _BINS, (low, high))[0] / len(v) for v in (train, given)]
     sheet = Image.new("RGB", (SIZE[0] * _FINER, SIZE[1] * _FINER), "white")
     pen = ImageDraw.Draw(sheet)
@@ -50,6 +53,11 @@ def histogram_png(given: np.ndarray, train: np.ndarray, title: str) -> bytes:
         outline += [at(number, share), at(number + 1, share)]
     pen.line([*outline, at(_BINS, 0)], fill=GIVEN, width=2 * _FINER, joint="curve")
     pen.line([at(0, 0), at(_BINS, 0)], fill=INK, width=_FINER)
+    if asked is not None:
+        across = (asked - low) / (high - low) * _BINS
+        for dash in np.arange(0, 1, 0.1):
+            ends = [at(across, top * dash), at(across, top * (dash + 0.05))]
+            pen.line(ends, fill=ASKED, width=2 * _FINER)
     font = ImageFont.load_default(size=12 * _FINER)
     pen.text((_LEFT * _FINER, 4 * _FINER), title, fill=INK, font=font)
     for place in _ticks(low, high):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ MEANINGS = {
     "weight_w1": "W1 of weight, g/mol",
 }
 SHOWN = 50
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
 def molecules_page(
@@ -42,6 +44,7 @@ def molecules_page(
     command: str,
     lead: str = "",
     train: Mapping[str, np.ndarray] | None = None,
+    asked: Mapping[str, float] = NOTHING,
     figures: Mapping[str, Any] | None = None,
     scaffold: Chem.Mol | None = None,
     footer: str = "",
@@ -55,6 +58,7 @@ def molecules_page(
         lead: a line or two below the heading.
         train: QED, logP, SA and weight of training molecules ``(m,)``, to be laid beside; without
             them there are no charts.
+        asked: values that were asked for, by name; those that have a chart are marked there.
         figures: what `evaluate` found; without it there is no table of them.
         scaffold: highlighted in the pictures.
         footer: the closing line.
@@ -64,7 +68,7 @@ def molecules_page(
     if valid:
         sections.append(_pictures(valid, scaffold))
     if valid and train is not None:
-        sections.append(_laws(valid, train))
+        sections.append(_laws(valid, train, asked))
     if figures is not None:
         sections.append(_measured(figures))
     return Page(title, lead, sections, footer)
@@ -72,12 +76,15 @@ def molecules_page(
 
 def _counts(rows: Sequence[Row]) -> Table:
     valid = [row for row in rows if row.mol is not None]
+    strict = [row for row in rows if row.strict]
     unique = len({row.smiles for row in valid})
+    corrected = sum(not row.strict for row in valid)
     lines: list[tuple[str, int, int]] = [
-        ("valid as they are", len(valid), len(rows)),
+        ("valid as they are", len(strict), len(rows)),
         ("valid, N and O charged where needed", sum(row.relaxed for row in rows), len(rows)),
         ("connected", sum(row.connected for row in rows), len(rows)),
-        ("valid and connected", sum(row.connected for row in valid), len(rows)),
+        ("valid and connected", sum(row.connected for row in strict), len(rows)),
+        *([("corrected", corrected, len(rows))] if corrected else []),
         ("different, of the valid ones", unique, len(valid)),
     ]
     if valid and valid[0].novel is not None:
@@ -98,12 +105,15 @@ def _pictures(valid: Sequence[Row], scaffold: Chem.Mol | None) -> Section:
     )
 
 
-def _laws(valid: Sequence[Row], train: Mapping[str, np.ndarray]) -> Section:
+def _laws(
+    valid: Sequence[Row], train: Mapping[str, np.ndarray], asked: Mapping[str, float]
+) -> Section:
     values = dict(zip(NAMES, np.array([row.properties for row in valid]).T, strict=True))
     charts = [
         Figure(
-            histogram_png(values[name], np.asarray(train[name]), TITLES[name]),
-            f"mean {values[name].mean():.3g}, of the training data {np.mean(train[name]):.3g}",
+            histogram_png(values[name], np.asarray(train[name]), TITLES[name], asked.get(name)),
+            f"mean {values[name].mean():.3g}, of the training data {np.mean(train[name]):.3g}"
+            + (f"; asked for {asked[name]:g}" if name in asked else ""),
             f"Histograms of {TITLES[name]}, generated and training data",
             smooth=True,
         )
@@ -113,6 +123,7 @@ def _laws(valid: Sequence[Row], train: Mapping[str, np.ndarray]) -> Section:
         f"Line: the {len(valid):,} valid molecules. Filled: {len(train[NAMES[0]]):,} molecules of "
         "the training data."
     )
+    text += " Dashed: the value that was asked for." if set(asked) & set(NAMES) else ""
     return Section("Properties", text, figures=charts)
 
 
