@@ -57,7 +57,8 @@ class Objective:
         coupling: which source meets which data.
         antithetic: average over z and −z, which keeps the variance finite where γ̇ is infinite.
         condition_dropout: the share of samples that are trained without their condition, as
-            classifier-free guidance needs.
+            classifier-free guidance needs. Of several conditions each is also left out in half of
+            the others, so that any of them can be given alone.
         regularisers: terms that are added.
         leaf_weights: for trees, the weight c_k of each leaf's mean square; by default all entries
             count alike.
@@ -152,8 +153,18 @@ class Objective:
             shown = {**(shown or {}), observed: cast("Tensor", pair.x0)}
         if not shown or self.condition_dropout == 0:
             return shown
-        kept = noise.named("condition").uniform() >= self.condition_dropout
-        return {k: v if k == observed else _dropped(kept, v) for k, v in shown.items()}
+        streams = noise.named("condition")
+        kept = streams.uniform() >= self.condition_dropout
+        several = len(shown.keys() - {observed}) > 1
+        return {
+            k: v if k == observed else _dropped(kept & _alone(streams, k) if several else kept, v)
+            for k, v in shown.items()
+        }
+
+
+def _alone(streams: Noise, name: str) -> Tensor:
+    """Whether a condition is kept where others may not be: one of two."""
+    return streams.named(name).uniform() < 0.5
 
 
 def _dropped(kept: Tensor, value: Tensor) -> Tensor:
