@@ -52,7 +52,7 @@ class GraphData:
         Room, the law of sizes, and mean and deviation of each property.
         """
         known = {name: values.double() for name, values in self.conditions.items()}
-        properties = {k: (float(v.nanmean()), _deviation(v)) for k, v in known.items()}
+        properties = {k: [float(v.nanmean()), _deviation(v)] for k, v in known.items()}
         given = {"properties": properties} if properties else {}
         return {"size": self.size, "sizes": self.size_counts(), **given}
 
