@@ -3,7 +3,8 @@
 Each figure is a mean; intervals are paired bootstraps of differences, from the noisy recordings and
 (``over``) from the tools of ``speech_baselines.json``. The model is a registered one, a model
 folder, or the folder of a training that still goes on: then the moving average of its last
-checkpoint is measured.
+checkpoint is measured. ``--predictor`` is a network of the same size that was trained for one step,
+and ``--dereverb`` the model for rooms.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 import yaml
 from common import arguments, record
-from speech_sets import interval, measured, mixtures, ratio_of, summary
+from speech_sets import interval, measured, mixtures, ratio_of, rooms, summary
 
 import sicore
 from sicore.config import parse_config
@@ -30,7 +31,8 @@ from sicore_speech.enhancement import enhance
 from sicore_speech.metrics import SECONDS
 
 STEPS = (1, 2, 4, 8)
-STOCHASTIC = {"solver": "exponential-sde", "steps": 10}
+STOCHASTIC: dict[str, Any] = {"solver": "exponential-sde", "steps": 10}
+Way = tuple[Model, dict[str, Any]]
 
 
 def load(folder: Path) -> tuple[Model, int | None]:
@@ -58,7 +60,7 @@ def baselines(name: str, results: Path) -> dict[str, Any]:
     path = results / "speech_baselines.json"
     if not path.is_file():
         return {}
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))["figures"]["sets"][name]
+    found: dict[str, Any] = json.loads(path.read_text("utf-8"))["figures"]["sets"].get(name, {})
     return {tool: figures for tool, figures in found.items() if tool != "noisy"}
 
 
@@ -71,28 +73,46 @@ def over(values: dict[str, np.ndarray], tools: dict[str, Any]) -> dict[str, Any]
     }
 
 
+def _rows(name: str, pairs: list[Any], ways: dict[str, Way], results: Path) -> dict[str, Any]:
+    """The figures of a set, way by way."""
+    clean, noisy = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    ratios = np.array([ratio_of(k) for k in range(0, SIZES["test"], SIZES["test"] // len(pairs))])
+    before, tools = measured(clean, noisy), baselines(name, results)
+    rows, values = {"noisy": summary(before, before, ratios)}, {}
+    for way, (model, how) in ways.items():
+        made, factor = enhanced(model, noisy, **how)
+        values[way] = measured(clean, made)
+        rows[way] = summary(values[way], before, ratios) | {"over": over(values[way], tools)}
+        rows[way]["cpu_seconds_per_second"] = round(factor, 3)
+    if "predictor" in ways:
+        one = {"predictor": rows["predictor"]}
+        rows["default"]["over"] |= over(values["default"], one)
+    return rows
+
+
 def main() -> None:
     """Measure, and write ``speech.json``."""
-    options = arguments(__doc__, model=Path("speech/enhance"))
+    paths = {"model": "speech/enhance", "predictor": "none", "dereverb": "speech/dereverb"}
+    options = arguments(__doc__, **{name: Path(path) for name, path in paths.items()})
     if not Mixtures.available():
         print("speech: left out; it needs the recordings (sicore data fetch speech/mixtures)")
         return
     torch.set_num_threads(1)
     model, step = load(options.model)
+    predictor = load(options.predictor)[0] if options.predictor.is_dir() else None
+    dereverb = load(options.dereverb)[0]
     numbers = range(0, SIZES["test"], 4 if options.quick else 1)
-    ratios = np.array([ratio_of(k) for k in numbers])
     figures: dict[str, Any] = {"checkpoint": step, "recordings": len(numbers), "sets": {}}
-    for name, pairs in mixtures(numbers).items():
-        clean, noisy = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-        before, tools = measured(clean, noisy), baselines(name, options.results)
-        rows = figures["sets"][name] = {"noisy": summary(before, before, ratios)}
-        ways = {f"{n} steps": {"steps": n} for n in STEPS} if name == "test" else {}
-        default = {"default": {}} | ({"samples": STOCHASTIC} if name == "test" else {})
-        for way, how in (default | ways).items():
-            made, factor = enhanced(model, noisy, **how)
-            values = measured(clean, made)
-            rows[way] = summary(values, before, ratios) | {"over": over(values, tools)}
-            rows[way]["cpu_seconds_per_second"] = round(factor, 3)
+    for name, pairs in (mixtures(numbers) | {"rooms": rooms(numbers)}).items():
+        ways: dict[str, Way] = {"default": (model, {})}
+        if name == "test":
+            ways |= {f"{n} steps": (model, {"steps": n}) for n in STEPS}
+            ways["samples"] = (model, STOCHASTIC)
+        if name in ("reverberation", "rooms"):
+            ways["dereverb"] = (dereverb, {})
+        if predictor is not None:
+            ways["predictor"] = (predictor, {"steps": 1})
+        figures["sets"][name] = _rows(name, pairs, ways, options.results)
     record("speech", options, figures)
 
 

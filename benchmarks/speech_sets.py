@@ -2,7 +2,8 @@
 
 Three sets of forty mixtures of 5.4 s, each at 0, 5, 10 and 15 dB: ``test`` (speakers, languages and
 noises that no training of ours saw), the same in simulated rooms, where clean means the early
-reflections alone, and the validation voice with validation noises.
+reflections alone, and the validation voice with validation noises. ``rooms`` are the test speakers
+in rooms without noise.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from sicore_speech.data.mixing import generator
 from sicore_speech.data.mixtures import TEST_NOISES, TEST_SNR, Mixtures
 from sicore_speech.data.pairs import Pair
+from sicore_speech.data.rooms import reverberate, room_response
 from sicore_speech.metrics import METRICS, SECONDS, scores
 from sicore_speech.spectrogram import RATE
 
@@ -37,6 +40,16 @@ def mixtures(numbers: Sequence[int]) -> dict[str, list[Pair]]:
         "reverberation": [rooms.waveforms(k, SAMPLES) for k in numbers],
         "validation": [at[ratio_of(k)].draw(SAMPLES, 0, k) for k in numbers],
     }
+
+
+def rooms(numbers: Sequence[int]) -> list[Pair]:
+    """Test speakers with the early reflections of a room, and with all of them."""
+    mixer, pairs = Mixtures("test").mixer, []
+    for k in numbers:
+        rng = generator(1, k)
+        voice = mixer.voice(SAMPLES, rng)
+        pairs.append(reverberate(voice, room_response(rng)))
+    return pairs
 
 
 def measured(clean: Sequence[np.ndarray], estimates: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
