@@ -70,7 +70,8 @@ def _text(result: dict[str, Any], tools: dict[str, Any] | None) -> str:
     blocks = []
     for name, title in SETS.items():
         ours = result["figures"]["sets"][name]
-        theirs = tools["figures"]["sets"][name] if tools else {}
+        measured = tools["figures"]["sets"] if tools else {}
+        theirs = measured.get(name, {"noisy": ours["noisy"]})
         cost = tools["figures"]["cpu_seconds_per_second"] if tools else {}
         rows = [_row(tool, row, cost.get(tool)) for tool, row in theirs.items()]
         rows += [

@@ -56,7 +56,7 @@ class Categorical(Interpolant):
         if self.power < 1:
             raise InputError(f"categorical: expected power >= 1, got {self.power}")
         for name, shares in (self.marginals or {}).items():
-            if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+            if not (min(shares, default=-1) >= 0 and abs(sum(shares) - 1) <= 1e-6):
                 raise InputError(
                     f"categorical: marginals['{name}']: expected shares that sum to 1, "
                     f"got {list(shares)}"
@@ -74,7 +74,7 @@ class Categorical(Interpolant):
         """
         if parameters.get("marginals") is not None:
             return dict(parameters)
-        counted = leaves(tree_map(_shares, states(COUNTED)))
+        counted = {name: _shares(leaf) for name, leaf in leaves(states(COUNTED)).items()}
         return {**parameters, "marginals": counted}
 
     def coefficients(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -95,7 +95,7 @@ class Categorical(Interpolant):
 
         def leafwise(one: Tensor, pi: Tensor, normals: Tensor) -> Tensor:
             kind, least = draw_kinds(pi.expand_as(one), normals)
-            changed = torch.exp(-least) >= expand(kappa, least)
+            changed = torch.exp(-least) > expand(kappa, least)  # never at κ = 1
             there = (one != 0).any(-1, keepdim=True)
             return torch.where(changed & there, kind, one)
 

@@ -31,8 +31,8 @@ class CategoricalLeap(Solver):
     With ``c = ρ (1 − κ_s)``, ``a = (1 − ρ)(1 − κ_s)/(1 − κ_t)`` and ``b = κ_s − a κ_t``, which, for
     a known x1, takes the law of ``x_t`` to that of ``x_s`` exactly, for any share ρ of new noise;
     the error of a step is that its entries are drawn independently. ``ρ = 1 − exp(−η (s − t))``: at
-    η = 0 an entry changes once, to what it will be; with η > 0 decisions are taken again, which
-    mends those that were taken independently, and costs steps.
+    η = 0 no entry becomes random again; with η > 0 decisions are taken again, which mends those
+    that were taken independently, and costs steps.
 
     Args:
         eta: η, the rate at which noise is renewed, for a whole path.
