@@ -8,10 +8,11 @@ from typing import Any
 from torch import nn
 
 from sicore.config import Component, RunConfig
+from sicore.errors import InputError
 from sicore.hub.domain import Domain
 from sicore.interpolants import Interpolant
 from sicore.objectives import Coupling, Objective, Rollout
-from sicore.predictions import Kind, NetworkPrediction, Preconditioning
+from sicore.predictions import CATEGORICAL, DATA, Kind, NetworkPrediction, Preconditioning
 from sicore.states import Noise, State
 
 
@@ -33,14 +34,21 @@ class Parts:
 
 def build_parts(config: RunConfig) -> Parts:
     """Build domain, network and path; the domain section must be whole."""
-    domain = config.domain.build()
-    return Parts(
+    domain, path = config.domain.build(), config.interpolant.build()
+    parts = Parts(
         domain=domain,
         network=config.network.assembled({"domain": domain}),
-        interpolant=config.interpolant.build(),
+        interpolant=path,
         kind=config.prediction.build(),
         preconditioning=config.preconditioning.build(),
     )
+    wanted = path.categorical or parts.kind is CATEGORICAL
+    if wanted and parts.preconditioning.kind(DATA) is not CATEGORICAL:
+        raise InputError(
+            f"interpolant '{config.interpolant.name}', prediction '{config.prediction.name}': need "
+            f"laws over kinds; set prediction=categorical and preconditioning.name=softmax"
+        )
+    return parts
 
 
 def build_coupling(config: RunConfig, domain: Domain) -> Coupling:

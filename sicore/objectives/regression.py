@@ -79,6 +79,14 @@ class Objective:
         if not 0 <= self.condition_dropout <= 1:
             got = self.condition_dropout
             raise InputError(f"condition_dropout: expected a share in [0, 1], got {got}")
+        one_hot = self.interpolant.categorical
+        if one_hot and self.rollout is not None:
+            raise InputError("rollout: its states are no draws of a categorical path; set it to 0")
+        if one_hot and not self.coupling.independent_noise(self.interpolant):
+            raise InputError(
+                f"coupling: {type(self.coupling).__name__} measures distances, which one-hot "
+                f"states have not; choose 'independent'"
+            )
         if self.antithetic and self.rollout is not None:
             raise InputError("rollout: has no mirrored sample; set antithetic=false")
         if self.antithetic and not self.coupling.independent_noise(self.interpolant):

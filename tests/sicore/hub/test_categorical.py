@@ -166,3 +166,16 @@ def test_what_needs_a_density(model):
         model.restore(torch.zeros(1, 4, 3), Inpaint(torch.ones(4, 3, dtype=torch.bool)))
     with pytest.raises(InputError, match="not normal"):
         normal_prior(model.interpolant)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"preconditioning": {"name": "none"}}, "preconditioning.name=softmax"),
+        ({"objective": {"rollout": 0.5}}, "no draws of a categorical path"),
+        ({"objective": {"coupling": {"name": "exact-ot"}}}, "choose 'independent'"),
+    ],
+)
+def test_what_training_refuses(configured, changes, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        train(configured(**changes), tmp_path / "run", device="cpu", progress=False)
