@@ -28,10 +28,8 @@ def asked_for(domain: Domain, given: Mapping[str, str], flag: str) -> dict[str, 
         if name not in known:
             can = "; ".join(f"{key} ({usual(kind)})" for key, kind in known.items())
             told = f"it can be asked for {can}" if can else "it was trained without any property"
-            raise InputError(
-                f"{flag} {name}={text}: this model does not know '{name}'"
-                f"{did_you_mean(name, known)}; {told}"
-            )
+            meant = did_you_mean(name, known) or f": it has no condition '{name}';"
+            raise InputError(f"{flag} {name}={text}{meant} {told}")
         kind = known[name]
         try:
             kind.coded([text])

@@ -179,5 +179,8 @@ def _condition(
     for name, value in asked.items():
         if name not in domain.conditions:
             raise UnknownName("condition", name, domain.conditions)
-        domain.conditions[name].coded([value])  # raises, with the nearest name
+        try:
+            domain.conditions[name].coded([value])  # raises, with the nearest name
+        except InputError:
+            raise InputError(f"--condition {name}={value}: expected a number") from None
     return asked or None

@@ -67,3 +67,50 @@ def random_speech_model(speech_model, tmp_path_factory):
     for parameter in model.network.parameters():
         parameter += 0.05 * torch.randn_like(parameter)
     return model.save_pretrained(tmp_path_factory.mktemp("models") / "random-speech")
+
+
+@pytest.fixture(scope="session")
+def molecule_model(tmp_path_factory):
+    """A very small untrained model of at most 9 atoms, which has seen one file of molecules."""
+    folder = tmp_path_factory.mktemp("molecules")
+    smiles = ["CCO", "c1ccccc1", "CC(=O)N", "CCCCCCCCC", "Cc1ccccc1F", "C1CC1", "CCCC", "CCN"]
+    (folder / "data.smi").write_text("\n".join(smiles * 3), encoding="utf-8")
+    config = load_config(
+        "molecules/file",
+        [
+            f"data.file={folder / 'data.smi'}",
+            "data.properties=[qed,logp]",
+            "data.split=all",
+            "network={name: graphs/transformer, d_node: 16, d_edge: 8, layers: 1, heads: 2}",
+            "interpolant.marginals={nodes: [0.7,0.1,0.1,0.1], edges: [0.8,0.17,0.02,0.01]}",
+            "sampling.steps=4",
+        ],
+    )
+    return _untrained(config, folder / "model")
+
+
+@pytest.fixture(scope="session")
+def graph_model(tmp_path_factory):
+    """A very small untrained model of graphs."""
+    config = load_config(
+        "graphs/community-small",
+        [
+            "network={name: graphs/transformer, d_node: 16, d_edge: 8, layers: 1, heads: 2}",
+            "interpolant.marginals={nodes: [1.0], edges: [0.8,0.2]}",
+            "sampling.steps=3",
+        ],
+    )
+    return _untrained(config, tmp_path_factory.mktemp("models") / "graphs")
+
+
+def _untrained(config, folder):
+    """Random weights, and few bonds: so some graphs are molecules."""
+    config = fill_domain(config, config.data.build())
+    torch.manual_seed(0)
+    parts = build_parts(config)
+    with torch.no_grad():
+        for parameter in parts.network.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+        edges = parts.network.leave_edges.bias
+        edges.copy_(torch.tensor([2.0, 0.4, -2.0, -3.0])[: len(edges)])
+    return Model(config, parts, {}).save_pretrained(folder)

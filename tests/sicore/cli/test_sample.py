@@ -37,6 +37,7 @@ def test_every_setting_matters(elsewhere, trained, tmp_path):
     settings = {
         "base": [],
         "same": ["--class", "1"],
+        "named": ["--condition", "class=1"],
         "seed": ["--seed", "1"],
         "class": ["--class", "upper"],
         "solver": ["--solver", "euler"],
@@ -47,10 +48,15 @@ def test_every_setting_matters(elsewhere, trained, tmp_path):
         "sde": ["--solver", "euler-maruyama"],
         "epsilon": ["--solver", "euler-maruyama", "--epsilon", "0.1"],
     }
-    start = ["sample", trained, "-n", "8", "--class", "lower"]
-    elsewhere.each([[*start, *more, "-o", tmp_path / name] for name, more in settings.items()])
+    start = ["sample", trained, "-n", "8"]
+    lines = {
+        name: more if {"--class", "--condition"} & set(more) else ["--class", "lower", *more]
+        for name, more in settings.items()
+    }
+    elsewhere.each([[*start, *more, "-o", tmp_path / name] for name, more in lines.items()])
     x = {name: load_file(tmp_path / name / "samples.safetensors")["x"] for name in settings}
     assert torch.equal(x.pop("same"), x["base"])
+    assert torch.equal(x.pop("named"), x["base"])
     names = sorted(x)
     for i, first in enumerate(names):
         for second in names[:i]:
@@ -68,6 +74,11 @@ def fails(elsewhere, *arguments):
 
 WRONG = {
     "did you mean 'upper'": ["--class", "uper"],
+    "condition value 'loer': did you mean 'lower'": ["--condition", "class=loer"],
+    "unknown condition 'clas': did you mean 'class'": ["--condition", "clas=lower"],
+    "--condition upper: expected NAME=VALUE": ["--condition", "upper"],
+    "'class' is given twice": ["--condition", "class=1", "--condition", "class=0"],
+    "leave one": ["--class", "lower", "--condition", "class=upper"],
     "did you mean 'heun'": ["--solver", "huen"],
     "did you mean 'uniform'": ["--grid", "unifrom"],
     "cannot be used here": ["--device", "gpu"],

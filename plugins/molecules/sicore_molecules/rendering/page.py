@@ -101,7 +101,10 @@ def _pictures(valid: Sequence[Row], scaffold: Chem.Mol | None) -> Section:
     picture = molecules_png(shown, scaffold=scaffold)
     names = ", ".join(row.smiles for row in valid[:SHOWN])
     return Section(
-        "Molecules", figures=[Figure(picture, f"{of}, as they came{marked}.", names, smooth=True)]
+        "Molecules",
+        figures=[
+            Figure(picture, f"{of}, in the order in which they came{marked}.", names, smooth=True)
+        ],
     )
 
 
