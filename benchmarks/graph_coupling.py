@@ -1,8 +1,8 @@
 """Do nodes and edges know of each other? Training on atoms of one molecule with bonds of another.
 
 Two small models, alike but for the data: QM9 as it is, and with the atoms of each molecule replaced
-by those of another of the same size. If the second one were as valid, validity would not measure what
-joint generation learns.
+by those of another of the same size. If the second one were as valid, validity would not measure
+what joint generation learns.
 """
 
 from __future__ import annotations
