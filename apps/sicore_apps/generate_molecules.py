@@ -40,6 +40,14 @@ NUMBER, EACH = 1000, 10
 @click.option("--qed", metavar="VALUE", help="The same as --property qed=VALUE.")
 @click.option("--logp", metavar="VALUE", help="The same as --property logp=VALUE.")
 @click.option(
+    "--regressor",
+    "regressors",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Ask for its property by its gradient (sicore regressor); may be repeated.",
+)
+@click.option(
     "--scaffold",
     metavar="SMILES",
     help="A part that every molecule has. With atoms [*] in it, the rest grows there only.",
@@ -66,6 +74,7 @@ def molecules(
     properties: tuple[str, ...],
     qed: str | None,
     logp: str | None,
+    regressors: tuple[Path, ...],
     scaffold: str | None,
     decorate: Path | None,
     samples: int | None,
@@ -91,6 +100,7 @@ def molecules(
         raise InputError(f"--decorate {decorate}: no such file")
     model = open_model(name, DEFAULT, "molecules", device)
     from sicore_apps.asking import asked_for, unusual
+    from sicore_apps.following import followed_properties
     from sicore_apps.generated import generated
     from sicore_apps.generating import Wanted, check_size, draw, training_data
     from sicore_apps.scaffolding import given_scaffold, read_scaffolds
@@ -100,7 +110,9 @@ def molecules(
     domain = model.domain
     assert isinstance(domain, Molecules)
     check_size(size, domain)
-    asked = asked_for(domain, given, "--property")
+    followed = followed_properties(regressors, domain, given)
+    direct = {key: value for key, value in given.items() if key not in followed}
+    asked = asked_for(domain, direct, "--property")
     note(unusual(domain, asked))
     cores: list[Scaffold] = []
     problems: list[str] = []
@@ -110,7 +122,7 @@ def molecules(
         cores, problems = read_scaffolds(decorate, domain, size)
         total = each * len(cores)
     note([f"left out: {problem}" for problem in problems])
-    wanted = Wanted(total, asked, size, cores)
+    wanted = Wanted(total, asked, size, cores, followed)
     drawn = draw(model, wanted, {key: sampling[key] for key in SAMPLING})
     made = generated(
         drawn.decoded,
@@ -127,6 +139,7 @@ def molecules(
         "seed": drawn.seed,
         "settings": {k: v for k, v in drawn.settings.items() if k != "condition"},
         "asked": asked,
+        "followed": {key: float(way.value) for key, way in followed.items()},
         "scaffolds": [core.smiles for core in cores],
         "left_out": problems,
         "shares": made.shares(),
@@ -138,7 +151,7 @@ def molecules(
             title=f"Molecules by {name or DEFAULT}",
             command=line,
             lead=wanted.told(),
-            asked={key: value for key, value in asked.items() if isinstance(value, float)},
+            asked=wanted.numbers(),
         )
     click.echo(f"{summary}: {folder / 'index.html'}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sicore.errors import InputError
@@ -13,6 +13,7 @@ from sicore.hub.bulk import sample_bulk
 from sicore.hub.samples import trouble
 from sicore.progress import progress_bar
 from sicore_apps.asking import Asked
+from sicore_apps.following import Following
 from sicore_apps.scaffolding import drawn_sizes, known_scaffolds
 from sicore_molecules.domain import Graphs
 from sicore_molecules.molecules import Molecules
@@ -28,16 +29,24 @@ class Wanted:
         asked: values of properties by name.
         size: number of nodes; drawn as the data have it if None.
         scaffolds: each is the start of as many samples, one after the other; perhaps none.
+        followed: properties that a regressor's gradient leads to, by name.
     """
 
     number: int
     asked: Asked
     size: int | None = None
     scaffolds: Sequence[Scaffold] = ()
+    followed: Mapping[str, Following] = field(default_factory=dict)
+
+    def numbers(self) -> dict[str, float]:
+        """The numbers that were asked for, either way."""
+        asked = {name: value for name, value in self.asked.items() if isinstance(value, float)}
+        return asked | {name: float(way.value) for name, way in self.followed.items()}
 
     def told(self) -> str:
         """In words."""
         parts = [f"{name} = {value}" for name, value in self.asked.items()]
+        parts += [f"{k} = {float(v.value):g} by gradient" for k, v in self.followed.items()]
         parts += [] if self.size is None else [f"size {self.size}"]
         if len(self.scaffolds) == 1:
             parts.append(f"around {self.scaffolds[0].smiles}")
@@ -77,6 +86,8 @@ def draw(model: Model, wanted: Wanted, sampling: Mapping[str, Any]) -> Samples:
         options["callbacks"] = (known_scaffolds(model.interpolant, *given),)
     elif wanted.size is not None:
         condition["size"] = wanted.size
+    if wanted.followed:
+        options["wrappers"] = tuple(wanted.followed.values())
     with progress_bar("generating", wanted.number) as bar:
         samples = sample_bulk(
             model, wanted.number, advance=bar.advance, condition=condition or None, **options

@@ -35,6 +35,12 @@ def sicore_register(registry: Registrar) -> None:
     )
     registry.add(
         "command",
+        "regressor",
+        "sicore_apps.regressor:command",
+        summary="Train a regressor that leads to a property.",
+    )
+    registry.add(
+        "command",
         "demo",
         "sicore_apps.demo:command",
         summary="Write a page that shows what the shipped model does.",

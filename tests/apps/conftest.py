@@ -109,8 +109,9 @@ def _untrained(config, folder):
     torch.manual_seed(0)
     parts = build_parts(config)
     with torch.no_grad():
-        for parameter in parts.network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
-        edges = parts.network.leave_edges.bias
+        for name, parameter in parts.network.named_parameters():
+            amount = 0.5 if "film" in name else 0.05  # conditions count
+            parameter += amount * torch.randn_like(parameter)
+        edges = parts.network.leave_edges[-1].bias
         edges.copy_(torch.tensor([2.0, 0.4, -2.0, -3.0])[: len(edges)])
     return Model(config, parts, {}).save_pretrained(folder)

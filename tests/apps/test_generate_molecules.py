@@ -6,12 +6,14 @@ import torch
 from rdkit import Chem
 
 from sicore.config import load_config
-from sicore.hub import Model
+from sicore.hub import Model, load
 from sicore.hub.build import build_parts
 from sicore_apps.command_line import command_line
+from sicore_apps.following import Following
 from sicore_apps.generate import command
 from sicore_apps.generating import Wanted, draw
 from sicore_apps.scaffolding import given_scaffold
+from sicore_molecules.regressor import load_regressor
 
 FILES = {"index.html", "manifest.json"} | {
     f"molecules.{ending}" for ending in ("smi", "sdf", "csv", "png", "svg")
@@ -238,3 +240,33 @@ def test_the_command_line_is_told_as_it_was_typed():
                 "sicore generate molecules -n 5 --property a=1 --property b=2 --correct "
                 "-o 'my folder'"
             )
+
+
+def test_a_regressor_leads_to_its_property(generate, sicore, molecule_model, tmp_path):
+    """One is trained on the model's data; what it is asked for moves the molecules that way."""
+    path = tmp_path / "weight.safetensors"
+    words = ("regressor", "weight", "--model", molecule_model, "-o", path, "--steps", 10)
+    status, said, errors = sicore(*words)
+    assert status == 0, errors
+    assert "weight: error" in said
+    assert sicore(*words)[0] != 0  # the file is there
+    folder, _, _ = generate("-n", 4, "--property", "weight=50", "--regressor", path)
+    assert json.loads((folder / "manifest.json").read_text())["followed"] == {"weight": 50}
+    model = load(molecule_model)
+    regressor, means = load_regressor(path, model.domain), []
+    for value in (-200.0, 400.0):
+        followed = {"weight": Following(regressor, torch.tensor(value))}
+        options = {"seed": 0, "batch_size": 40, "processes": 1, "steps": 10}
+        drawn = draw(model, Wanted(40, {}, 5, (), followed), options)
+        means.append(float(regressor(model.domain.encode(drawn.decoded)).mean()))
+    assert means[1] > means[0] + 2  # atoms of carbon, nitrogen, oxygen differ by 2 each
+
+
+def test_a_regressor_without_a_value(sicore, molecule_model, tmp_path):
+    """The value has to be given, and the file has to be a regressor."""
+    path = tmp_path / "logp.safetensors"
+    sicore("regressor", "logp", "--model", molecule_model, "-o", path, "--steps", 1)
+    start = ("generate", "molecules", "--model", molecule_model, "-n", 2, "-o", tmp_path / "out")
+    assert "--property logp=VALUE" in sicore(*start, "--regressor", path)[2]
+    (tmp_path / "none").write_text("nothing")
+    assert "is no regressor of these graphs" in sicore(*start, "--regressor", tmp_path / "none")[2]

@@ -12,6 +12,7 @@ from sicore_molecules.molecules import Molecules
 from sicore_molecules.regressor import (
     PropertyRegressor,
     load_regressor,
+    measured,
     softened,
     train_regressor,
 )
@@ -72,9 +73,16 @@ def test_soft_states(test_set: QM9, domain: Molecules) -> None:
     torch.testing.assert_close(soft[EDGES][0, 0, 1], shares / shares.sum())
 
 
-def test_what_is_not_in_the_data(test_set: QM9, domain: Molecules) -> None:
-    """Unknown properties are told with the known ones."""
-    with pytest.raises(InputError, match="no property 'mass' in these data; known: logp"):
-        PropertyRegressor(domain, "mass")
+def test_what_is_not_in_the_data(domain: Molecules) -> None:
+    """The data have to be loaded with the property."""
     with pytest.raises(InputError, match="loaded without 'logp'"):
         train_regressor(domain, QM9("test"), "logp", steps=1, options=SMALL)
+
+
+def test_its_error_is_measured(
+    test_set: QM9, domain: Molecules, trained: PropertyRegressor
+) -> None:
+    """The root mean square over the graphs that were asked for, kept in the file's scale."""
+    graphs, given = test_set.batch(torch.arange(700))
+    error = (trained(domain.encode(graphs)) - given["logp"]).square().mean().sqrt()
+    assert measured(trained, domain, test_set, 700).scale.error == pytest.approx(float(error))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,23 @@ from sicore_molecules.networks.transformer import GraphTransformer
 CONFIG = "config"
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What a regressor's numbers mean.
+
+    Args:
+        property: its name.
+        mean: over the data.
+        std: over the data.
+        error: root mean square error on data that were kept away; NaN if it was not measured.
+    """
+
+    property: str
+    mean: float
+    std: float
+    error: float = math.nan
+
+
 class PropertyRegressor(nn.Module):
     """``f(x) = mean + std (Σ_i h_i + Σ_{i<j} e_ij)``, with h and e of a graph transformer.
 
@@ -31,44 +50,33 @@ class PropertyRegressor(nn.Module):
     predictions of a generator are.
 
     Args:
-        domain: the graphs; ``property`` must be one of its conditions.
-        property: its name.
+        domain: the graphs.
+        scale: what its numbers mean.
         options: parameters of `GraphTransformer`.
-
-    Raises:
-        InputError: when the domain has no such number.
     """
 
-    def __init__(self, domain: Graphs, property: str, **options: Any) -> None:
+    def __init__(self, domain: Graphs, scale: Scale, options: Mapping[str, Any]) -> None:
         super().__init__()
-        condition = domain.conditions.get(property)
-        mean, std = getattr(condition, "mean", None), getattr(condition, "std", None)
-        if mean is None or std is None:
-            known = ", ".join(name for name, c in domain.conditions.items() if c.seen) or "none"
-            raise InputError(f"regressor: no property '{property}' in these data; known: {known}")
-        self.mean, self.std, self.property, self.options = mean, std, property, options
-        self.network = GraphTransformer(_Unconditional(domain), **options)
+        self.scale, self.options = scale, dict(options)
+        self.network = GraphTransformer(_unconditional(domain), **options)
 
     def forward(self, x: State) -> Tensor:
         """The property of each graph, ``(B,)``, in its unit."""
         nodes = leaves(x)[NODES]
         out = leaves(self.network(x, torch.ones_like(nodes[:, 0, 0]), None))
         total = out[NODES][..., 0].sum(1) + out[EDGES][..., 0].sum((1, 2)) / 2
-        return self.mean + self.std * total
+        return self.scale.mean + self.scale.std * total
 
     def save(self, path: Path) -> None:
         """Write a safetensors file, its configuration in the metadata."""
-        written = json.dumps({"property": self.property, "options": self.options})
+        written = json.dumps({"scale": asdict(self.scale), "options": self.options})
         tensors = {k: v.contiguous() for k, v in self.state_dict().items()}
         content = save(tensors, {CONFIG: written})
         write_atomically(path, lambda part: part.write_bytes(content))
 
 
-class _Unconditional(Graphs):
-    """The domain of another, without conditions."""
-
-    def __init__(self, domain: Graphs) -> None:
-        super().__init__(domain.room, [int(n) for n in domain.counts], domain.kinds)
+def _unconditional(domain: Graphs) -> Graphs:
+    return Graphs(domain.room, [int(n) for n in domain.counts], domain.kinds)
 
 
 def load_regressor(path: Path, domain: Graphs) -> PropertyRegressor:
@@ -81,9 +89,9 @@ def load_regressor(path: Path, domain: Graphs) -> PropertyRegressor:
         with safe_open(str(path), "pt") as file:
             written = json.loads((file.metadata() or {})[CONFIG])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        made = PropertyRegressor(domain, written["property"], **written["options"])
+        made = PropertyRegressor(domain, Scale(**written["scale"]), written["options"])
         made.load_state_dict(tensors)
-    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{path}: is no regressor of these graphs ({error})") from None
     return made.eval().requires_grad_(False)
 
@@ -116,10 +124,12 @@ def train_regressor(
     Raises:
         InputError: when the data have no such property.
     """
-    torch.manual_seed(seed)
-    made = PropertyRegressor(domain, property, **dict(options or {}))
     if property not in data.conditions:
         raise InputError(f"regressor: the data were loaded without '{property}'; name it there")
+    wanted = data.conditions[property].double()
+    scale = Scale(property, float(wanted.mean()), float(wanted.std()))
+    torch.manual_seed(seed)
+    made = PropertyRegressor(domain, scale, options or {})
     optimiser = torch.optim.AdamW(made.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     with progress_bar("regressor", steps, progress) as bar:
@@ -127,7 +137,7 @@ def train_regressor(
             noise = Noise.of(seed, batch_size, step * batch_size)
             items, given = data.batch((noise.uniform() * len(data)).long())
             x = softened(domain.encode(items), noise.named("soft").uniform(dtype=torch.float32))
-            error = (made(x) - given[property]) / made.std
+            error = (made(x) - given[property]) / scale.std
             error.square().mean().backward()
             nn.utils.clip_grad_norm_(made.parameters(), 1.0)
             optimiser.step()
@@ -135,6 +145,20 @@ def train_regressor(
             schedule.step()
             bar.advance()
     return made.eval().requires_grad_(False)
+
+
+def measured(
+    regressor: PropertyRegressor, domain: Graphs, data: GraphData, n: int = 5000
+) -> PropertyRegressor:
+    """The regressor with its error on the first n of other data."""
+    name, squares = regressor.scale.property, []
+    for part in torch.arange(min(n, len(data))).split(500):
+        items, given = data.batch(part)
+        with torch.no_grad():
+            squares.append((regressor(domain.encode(items)) - given[name]).square())
+    error = float(torch.cat(squares).mean().sqrt())
+    regressor.scale = replace(regressor.scale, error=error)
+    return regressor
 
 
 def softened(x1: State, share: Tensor) -> State:
