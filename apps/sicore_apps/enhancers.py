@@ -33,11 +33,6 @@ def chosen_model(model: str | None, method: str | None, dereverb: bool) -> str:
         return name
     if name in registry.names("preset"):
         raise InputError(f"no trained model '{name}' is installed; {_training(name)}")
-    if dereverb:
-        raise InputError(
-            f"--dereverb: no model '{name}' is installed, and this version has no preset of it; "
-            f"with pairs of your own, {_training(FAMILY + 'folder')}"
-        )
     short = [known.removeprefix(FAMILY) for known in _known("model")]
     hint = did_you_mean(name.removeprefix(FAMILY), short)
     raise InputError(

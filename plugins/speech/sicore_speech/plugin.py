@@ -85,6 +85,12 @@ def sicore_register(registry: Registrar) -> None:
         summary="Noise off recordings of speech, 16 kHz, 2.3 M parameters",
     )
     registry.add(
+        "model",
+        "speech/dereverb",
+        "sicore_speech:models/dereverb",
+        summary="The room off recordings of speech, 16 kHz, 2.3 M parameters",
+    )
+    registry.add(
         "preset",
         "speech/enhance",
         "sicore_speech:presets/enhance.yaml",
