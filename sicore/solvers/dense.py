@@ -27,6 +27,7 @@ from sicore.states import (
     batch_size,
     concatenate,
     leaves,
+    part_of_space,
     scale,
     take,
     tree_map,
@@ -101,7 +102,8 @@ class Passage:
         parts = [take(state, row) for state in (lanes.x, new, *slopes)]
         self._places.append(time * self._samples + lanes.number[row])
         made = inside(theta, h, parts[0], parts[1], parts[2:])
-        self._states.append(made if self._space is None else self._space.project(made))
+        space = part_of_space(self._space, lanes.number[row])
+        self._states.append(made if space is None else space.project(made))
 
     def whole(self) -> State:
         """The states at all times ``(N + 1, B, ...)``; NaN where a sample did not come."""

@@ -30,13 +30,19 @@ PRESETS = (
 
 @hookimpl
 def sicore_register(registry: Registrar) -> None:
-    """Register the domain, its network and its data sets."""
+    """Register the domain, its networks and its data sets."""
     registry.add("domain", "graphs", "sicore_molecules.domain:Graphs", "Graphs of any kind")
     registry.add(
         "backbone",
         "graphs/transformer",
         "sicore_molecules.networks.transformer:GraphTransformer",
         "A dense graph transformer",
+    )
+    registry.add(
+        "backbone",
+        "graphs/gdss",
+        "sicore_molecules.networks.gdss:GDSS",
+        "GDSS's pair of score networks: graph convolutions, graph multi-head attention",
     )
     for name, file, summary in PRESETS:
         target = f"sicore_molecules:presets/{file}.yaml"
