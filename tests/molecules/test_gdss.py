@@ -79,6 +79,13 @@ def test_masks_symmetry_and_diagonal_are_exact(precision):
     assert (out["nodes"][there] != 0).all() and out["edges"][pairs].any(-1).all()
 
 
+def test_edges_come_out_symmetric_whatever_goes_in():
+    x, t, _, _ = noisy()
+    x["edges"] = x["edges"] * torch.linspace(1, 2, 9, dtype=torch.float64).reshape(1, 9, 1, 1)
+    edges = network().double()(x, t)["edges"]
+    assert torch.equal(edges, edges.transpose(1, 2))
+
+
 def test_a_single_atom_is_kept():
     """The authors' mask goes by edges, and loses it."""
     x, t, _, _ = noisy(sizes=(1, 2))

@@ -23,6 +23,8 @@ DATASETS = (
 PRESETS = (
     ("qm9", "qm9", "Small molecules, a categorical flow with properties to ask for"),
     ("catflow", "catflow", "The same on straight paths from Gaussian noise"),
+    ("gdss", "gdss", "GDSS: atoms and bonds by a system of SDEs, its own pair of networks"),
+    ("gdss-transformer", "gdss-transformer", "The same system on the graph transformer"),
     ("file", "molecule-file", "Your own molecules: data.file=PATH, SMILES or SDF"),
 )
 
