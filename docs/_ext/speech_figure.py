@@ -20,6 +20,7 @@ SETS = {
     "test": "Unseen speakers, languages and noises",
     "reverberation": "The same in rooms",
     "validation": "Another voice, validation noises",
+    "rooms": "Rooms without noise (the voices of the first set)",
 }
 
 
