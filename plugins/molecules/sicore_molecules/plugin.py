@@ -35,6 +35,12 @@ def sicore_register(registry: Registrar) -> None:
     registry.add(
         "domain", "molecules", "sicore_molecules.molecules:Molecules", "Molecules as graphs"
     )
+    registry.add(
+        "model",
+        "molecules/qm9",
+        "sicore_molecules:models/qm9",
+        "Small molecules of C, N, O, F; logP, QED and gap can be asked for; 1.1 M parameters",
+    )
     for name, file, summary in PRESETS:
         target = f"sicore_molecules:presets/{file}.yaml"
         registry.add("preset", f"molecules/{name}", target, summary)
