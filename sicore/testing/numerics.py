@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from sicore.dynamics import PathDynamics, proportional
-from sicore.interpolants import Linear, Point
-from sicore.predictions import VELOCITY, FunctionPrediction
+from sicore.interpolants import Categorical, Linear, Point
+from sicore.predictions import CATEGORICAL, VELOCITY, FunctionPrediction
 from sicore.solvers import Solution, Solver, solve
-from sicore.states import Noise, State, inner, scale, take
+from sicore.states import Noise, State, TensorSpace, inner, scale, take
 from sicore.testing.require import require, require_close
 
 DEVIATION = 2.0  # of the Gaussian data on which solvers are checked
@@ -28,12 +28,15 @@ def check_solver(solver: Solver) -> None:
     One that takes the steps of a grid must make the calls that it declares, and reach its order
     (less 0.3), on grids whose first steps are so short that a multistep method may start by a lower
     one. One that draws noise must reach the law of the data, and one that chooses its own steps the
-    right end within 1 %.
+    right end within 1 %. One for categorical paths must reach the law of independent entries.
 
     Args:
         solver: an instance of a registered solver.
     """
     what = f"solver {type(solver).__name__}"
+    if solver.categorical:
+        _check_categorical(solver, what)
+        return
     before = copy.deepcopy(getattr(solver, "__dict__", {}))
     noise = Noise.of(0, 6)
     start = noise.named("start").normal((2,), torch.float64)
@@ -156,3 +159,29 @@ def check_operator(operator: Any, x: State, *, tolerance: float = 1e-4) -> None:
     if getattr(operator, "pseudoinverse", None) is not None:
         again = operator(operator.pseudoinverse(y))
         require_close(again, y, f"{what}: A A⁺ A x must be A x", tolerance=10 * tolerance)
+
+
+def _check_categorical(solver: Solver, what: str) -> None:
+    """Entries that are independent have their law after any steps, within five standard errors."""
+    n, law = 4000, torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    path = Categorical()
+
+    def posterior(t: Tensor, x: State) -> State:
+        kappa = path.coefficients(t)[1]
+        made = law * (kappa * cast("Tensor", x) + (1 - kappa) / 3)
+        return made / made.sum(-1, keepdim=True)
+
+    flow = PathDynamics(FunctionPrediction(posterior, path, CATEGORICAL))
+    times = torch.linspace(0, 1, 9, dtype=torch.float64)
+
+    def run(index: Tensor) -> Tensor:
+        noise = Noise(0, index)
+        x = path.prior(noise, TensorSpace((2, 3)), torch.float64)
+        return cast("Tensor", solve(flow, x, times, solver, noise).x)
+
+    whole = run(torch.arange(n))
+    part = run(torch.tensor([7, 3]))
+    require_close(part, whole[[7, 3]], f"{what}: a sample must not depend on the others")
+    error = (whole.mean((0, 1)) - law).abs()
+    allowed = 5 * (law * (1 - law) / (2 * n)).sqrt()
+    require(bool((error < allowed).all()), f"{what}: it must reach the law of the data")

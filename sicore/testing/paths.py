@@ -21,7 +21,8 @@ def check_interpolant(interpolant: Interpolant, *, tolerance: float = 1e-6) -> N
     Its ends; its derivatives against autodiff, finite on all of [0, 1]; times ``()`` and ``(B,)``;
     draws: their moments, trees, dtype and device; the noise level and its inverse on a one-sided
     path; every conversion between kinds of prediction, ends included, in float64 and float32, and
-    with x0 observed on a two-sided path.
+    with x0 observed on a two-sided path. Of a categorical path, in place of what is Gaussian, that
+    its draws are one-hot, with the shares of its mean.
 
     Args:
         interpolant: an instance of a registered interpolant; of a product, check each path.
@@ -31,6 +32,9 @@ def check_interpolant(interpolant: Interpolant, *, tolerance: float = 1e-6) -> N
     _check_ends(interpolant, what)
     _check_times(interpolant, what)
     _check_derivatives(interpolant, what, tolerance)
+    if interpolant.categorical:
+        _check_kinds(interpolant, what)
+        return
     _check_states(interpolant, what)
     _check_moments(interpolant, what)
     if not interpolant.two_sided:
@@ -163,3 +167,18 @@ def _check_noise_level(interpolant: OneSided, what: str) -> None:
     require_close(times, INSIDE, message, tolerance=1e-9)
     again = interpolant.noise_level(times)
     require_close(again / sigma, torch.ones_like(sigma), message, tolerance=1e-7)
+
+
+def _check_kinds(interpolant: Interpolant, what: str) -> None:
+    """One-hot draws; an entry is still the data's with a probability from β up, here of one kind."""
+    x1 = torch.zeros(DRAWS, 3, dtype=torch.float64)
+    x1[:, 1] = 1
+    z = interpolant.latent(Noise.of(0, DRAWS), x1)
+    for t in INSIDE[::6]:
+        x_t = torch.as_tensor(interpolant.sample(None, x1, t, z).x_t)
+        one_hot = bool((x_t.sum(-1) == 1).all()) and bool(((x_t == 0) | (x_t == 1)).all())
+        require(one_hot, f"{what}: its states must be one-hot")
+        share, least = float(x_t[:, 1].mean()), float(interpolant.coefficients(t)[1])
+        require(share > least - 5 / DRAWS**0.5, f"{what}: x_t must be x1 with probability β")
+    end = torch.as_tensor(interpolant.sample(None, x1, WHOLE[-1], z).x_t)
+    require_close(end, x1, f"{what}: at t = 1 it must be the data")

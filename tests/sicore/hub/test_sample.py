@@ -17,9 +17,10 @@ from sicore.solvers import Euler, NoiseLevelGrid
 from sicore.states import Noise
 
 SOLVERS = {
-    entry.name: Component.parse("solver", entry.name).build()
+    entry.name: solver
     for entry in get_registry().entries("solver")
     if entry.plugin == "sicore"
+    and not (solver := Component.parse("solver", entry.name).build()).categorical
 }
 
 

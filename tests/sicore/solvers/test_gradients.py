@@ -33,6 +33,7 @@ SOLVERS = {
     for entry in get_registry().entries("solver")
     if entry.plugin == "sicore"
     and not (solver := Component.parse("solver", entry.name).build()).adaptive
+    and not solver.categorical
 }
 WAYS = pytest.mark.parametrize("way", ["checkpoint", "adjoint", "reversible"])
 ENDS = pytest.mark.parametrize("way", ["adjoint", "reversible"])
