@@ -170,7 +170,7 @@ def _check_noise_level(interpolant: OneSided, what: str) -> None:
 
 
 def _check_kinds(interpolant: Interpolant, what: str) -> None:
-    """One-hot draws; an entry is still the data's with a probability from β up, here of one kind."""
+    """Draws are one-hot, and those of x1 at least as often as β says."""
     x1 = torch.zeros(DRAWS, 3, dtype=torch.float64)
     x1[:, 1] = 1
     z = interpolant.latent(Noise.of(0, DRAWS), x1)
