@@ -44,7 +44,9 @@ def check_backbone(
             require(shape == tuple(leaf.shape), expected)
         again = network(x, t, least or None)
         require_close(again, out, f"{what}: it must be deterministic in eval mode")
-        require_close(network(x, t, nothing), out, f"{what}: a missing condition must be none")
+        require_close(
+            network(x, t, nothing), out, f"{what}: one that is missing must be 'no condition'"
+        )
         full = network(x, t, chosen)
         alone = {name: take(value, slice(0, 1)) for name, value in chosen.items()}
         require_close(

@@ -127,7 +127,9 @@ def _ready(entry: Entry) -> bool:
 
 def _path(entry: Entry) -> Interpolant:
     """A registered path with its defaults, made from some data where it needs them."""
-    completed = getattr(loaded().registry.resolve(entry.group, entry.name), "completed", None)
+    target = loaded().registry.resolve(entry.group, entry.name)
+    numbers = not getattr(target, "categorical", False)  # the cloud has no kinds
+    completed = getattr(target, "completed", None) if numbers else None
     cloud = Noise.of(0, 100).named("data").normal((2,))
     parameters = completed({}, lambda n: cloud[:n]) if completed else {}
     path: Interpolant = Component.parse(entry.group, {"name": entry.name, **parameters}).build()

@@ -110,7 +110,7 @@ def _untrained(config, folder):
     parts = build_parts(config)
     with torch.no_grad():
         for name, parameter in parts.network.named_parameters():
-            amount = 0.5 if "film" in name else 0.05  # conditions count
+            amount = 0.2 if "film" in name else 0.05  # conditions count
             parameter += amount * torch.randn_like(parameter)
         edges = parts.network.leave_edges[-1].bias
         edges.copy_(torch.tensor([2.0, 0.4, -2.0, -3.0])[: len(edges)])
