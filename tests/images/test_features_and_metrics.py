@@ -7,6 +7,7 @@ from click.testing import CliRunner
 from safetensors.torch import save_file
 
 from sicore.errors import InputError
+from sicore.hub import Domain
 from sicore_images import metrics, train_features
 from sicore_images.data.sample import ClothesSample
 from sicore_images.features import FeatureNetwork, load_extractor
@@ -156,5 +157,5 @@ def test_figures_without_the_feature_network():
 
 
 def test_a_model_without_classes_is_not_asked_for_any():
-    model = SimpleNamespace(domain=SimpleNamespace(conditions={}))
+    model = SimpleNamespace(domain=Domain())
     assert metrics.balanced_classes(model, 9) is None
