@@ -13,9 +13,8 @@ from sicore import __version__
 from sicore.errors import SicoreError, did_you_mean
 from sicore.plugins import get_registry, plugin_status
 
-ELSEWHERE = dict.fromkeys(
-    ("restore", "enhance", "generate", "demo"), "apps"
-)  # commands that a plugin of ours brings
+OF_APPS = ("restore", "enhance", "generate", "regressor", "demo")
+ELSEWHERE = dict.fromkeys(OF_APPS, "apps")  # commands that a plugin of ours brings
 
 
 class Commands(click.Group):

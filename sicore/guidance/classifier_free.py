@@ -6,19 +6,20 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from sicore.interpolants import Interpolant, Time
-from sicore.predictions import Condition, Kind, Prediction, Value, part_of
+from sicore.guidance.wrapper import Wrapper
+from sicore.interpolants import Time
+from sicore.predictions import Condition, Value, part_of
 from sicore.states import State
 
 
 @dataclass(frozen=True)
-class ClassifierFree:
+class ClassifierFree(Wrapper):
     r"""``p_∅ + w (p_c − p_∅)``, a prediction like any other; two network calls.
 
     Every kind is linear in the score at fixed (t, x), so the formula is the same for all; laws over
-    kinds (``categorical``) are combined in their logarithms. It is
-    not the score of a tilted law ``p(x) p(c|x)^w`` at the end of the path; w = 1 is the
-    conditional model, w = 0 the unconditional one.
+    kinds (``categorical``) are combined in their logarithms. It is not the score of a tilted law
+    ``p(x) p(c|x)^w`` at the end of the path; w = 1 is the conditional model, w = 0 the
+    unconditional one.
 
     Args:
         prediction: trained with a share of its conditions dropped.
@@ -28,19 +29,8 @@ class ClassifierFree:
     Source: Ho and Salimans, "Classifier-free diffusion guidance", 2022, equation 6.
     """
 
-    prediction: Prediction
     scale: float
     kept: tuple[str, ...] = ()
-
-    @property
-    def interpolant(self) -> Interpolant:
-        """The path of the inner prediction."""
-        return self.prediction.interpolant
-
-    @property
-    def kind(self) -> Kind:
-        """The kind of the inner prediction."""
-        return self.prediction.kind
 
     @property
     def calls(self) -> int:

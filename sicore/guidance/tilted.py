@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore.interpolants import Interpolant, Time
-from sicore.predictions import CATEGORICAL, Condition, Kind, Prediction, Value, part_of
+from sicore.guidance.wrapper import Wrapper
+from sicore.interpolants import Time
+from sicore.predictions import CATEGORICAL, Condition, Value, part_of
 from sicore.states import State, batch_size, leaves, tree_map
 
 
 @dataclass(frozen=True)
-class Tilted:
+class Tilted(Wrapper):
     r"""Samples with ``y = f(x1) + σ n``: each law over kinds is tilted towards it.
 
     With ``p`` the law of each entry given ``x_t``, ``g = ∇f(p)`` and the variance that f still has,
@@ -41,7 +42,6 @@ class Tilted:
     al., "Tweedie moment projected diffusions", 2023 (v, for Gaussian paths).
     """
 
-    prediction: Prediction
     function: Callable[[State], Tensor]
     value: Tensor
     std: float
@@ -55,21 +55,6 @@ class Tilted:
             )
         if not self.std > 0:
             raise InputError(f"tilted: expected std > 0, got {self.std}")
-
-    @property
-    def interpolant(self) -> Interpolant:
-        """The path of the inner prediction."""
-        return self.prediction.interpolant
-
-    @property
-    def kind(self) -> Kind:
-        """Categorical."""
-        return self.prediction.kind
-
-    @property
-    def calls(self) -> int:
-        """Those of the inner prediction; f is not counted."""
-        return self.prediction.calls
 
     def take(self, index: Tensor) -> Tilted:
         """For a part of the batch."""

@@ -146,7 +146,7 @@ class Model:
             batch_size: how many are in the network's batch at once; the cuts are at its multiples.
             callbacks: see ``sicore.solvers.solve``.
             wrappers: what to do with the prediction, in order, such as
-                ``lambda p: Tilted(p, log_likelihood)``.
+                ``lambda p: Tilted(p, regressor, value, std)``.
             compile: make one program of network and solver, for many batches of one size; the
                 first batch then takes a minute longer.
             progress: show a bar.
@@ -171,7 +171,7 @@ class Model:
             for first, last in cuts:
                 part = slice(first - first_index, last - first_index)
                 asked: Condition = {k: v[part] for k, v in coded.items()} if coded else None
-                noise = self._noise(seed, first, last, asked)
+                noise = self.streams(seed, first, last, asked)
                 space, starts = cast("StateSpace", noise.space), source(part, noise)
                 given = self._seen(asked)
                 before = 0
@@ -238,7 +238,7 @@ class Model:
                 measurement = Measurement(operator, seen, noise_std)
                 prediction, extra = chosen.attach(plain, measurement)
                 asked = {k: v[first:last] for k, v in coded.items()} if coded else None
-                noise, acting = self._noise(seed, first, last, asked), (*extra, *callbacks)
+                noise, acting = self.streams(seed, first, last, asked), (*extra, *callbacks)
                 space, given = cast("StateSpace", noise.space), self._seen(asked)
                 drawn = plan.run(
                     prediction, given, noise, self._like, space, acting, width=batch_size
@@ -366,8 +366,15 @@ class Model:
             )
         return Teleport(self.moments, sigma)
 
-    def _noise(self, seed: int, first: int, last: int, asked: Condition) -> Noise:
-        """The streams of samples, with the space that each is drawn in."""
+    def streams(self, seed: int, first: int, last: int, asked: Condition) -> Noise:
+        """The random numbers of samples ``first`` to ``last − 1``, in the space of each.
+
+        Args:
+            seed: of the samples.
+            first: number of the first one.
+            last: number after the last one.
+            asked: conditions in codes, which the space may depend on.
+        """
         noise = Noise.of(seed, last - first, first, self.device)
         return replace(noise, space=self.domain.space_for(noise.named("space"), asked))
 

@@ -12,7 +12,6 @@ import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +28,7 @@ from sicore.hub.samples import trouble, versions
 from sicore.objectives import SOURCE
 from sicore.progress import progress_bar
 from sicore.solvers import Grid, Solver
-from sicore.states import Noise, State, leaves, scale
+from sicore.states import Noise, State, StateSpace, leaves, scale
 
 
 def draw_pairs(
@@ -102,15 +101,16 @@ def _draw(
     """Pairs number ``first`` to ``last − 1``, and network calls for each."""
     noise = Noise.of(seed, last - first, first, model.device)
     codes, path = _conditions(model, data, noise), model.interpolant
-    space = model.domain.space_for(noise.named("space"), model.coded(codes, last - first))
-    noise = replace(noise, space=space)
+    noise = model.streams(seed, first, last, model.coded(codes, last - first))
     x0: State | None = None
     if path.two_sided:
         like = model.domain.space.zeros(1, model.dtype, model.device)
         source = x0 = model.coupling.source_states(noise.named("source"), like)
     else:
         p = path.at(0.0)
-        start = path.prior(noise, space, model.dtype)  # as sampling begins
+        start = path.prior(
+            noise, cast("StateSpace", noise.space), model.dtype
+        )  # as sampling begins
         source = scale((p.beta**2 + p.gamma**2).rsqrt(), start)
     count = last - first
     settings = {**options, "seed": seed, "first_index": first, "batch_size": count}
