@@ -8,7 +8,7 @@ from math import pi
 import torch
 from torch import Tensor, nn
 
-from sicore.hub.domain import Categorical, Scalar
+from sicore.hub.conditions import Categorical, Scalar
 
 FREQUENCIES = 8
 

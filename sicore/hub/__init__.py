@@ -1,6 +1,7 @@
 """Models and domains: what training leaves and everything else loads."""
 
-from sicore.hub.domain import Categorical, Domain, Scalar
+from sicore.hub.conditions import Categorical, Scalar
+from sicore.hub.domain import Domain
 from sicore.hub.model import Model, load
 from sicore.hub.samples import Samples
 

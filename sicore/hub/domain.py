@@ -2,107 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from sicore.errors import InputError, UnknownName
+from sicore.errors import InputError
+from sicore.hub.conditions import Categorical, Scalar
 from sicore.predictions import Condition
 from sicore.states import Noise, State, StateSpace, leaves
 
 if TYPE_CHECKING:
     from sicore.hub.model import Model
-
-
-@dataclass(frozen=True)
-class Categorical:
-    """A condition that is one of ``size`` values, named or numbered.
-
-    Args:
-        size: how many values there are; they are coded 0 … size − 1, and −1 means "not given".
-        names: a name for each, or empty.
-        seen: whether networks are given it; if not, it is for the domain alone.
-    """
-
-    size: int
-    names: tuple[str, ...] = ()
-    seen: bool = True
-
-    def index(self, value: str | int) -> int:
-        """The code of a name or number; raises UnknownName with the nearest right one."""
-        lowered = {name.lower(): i for i, name in enumerate(self.names)}
-        text = str(value).strip()
-        if text.lower() in lowered:
-            return lowered[text.lower()]
-        if text.isdigit() and int(text) < self.size:
-            return int(text)
-        numbers = [f"0 to {self.size - 1}"]
-        raise UnknownName("condition value", text, [*self.names, *numbers])
-
-    def coded(self, values: Sequence[Any]) -> Tensor:
-        """The codes of names and numbers, int64 ``(n,)``."""
-        return torch.tensor([self.index(value) for value in values])
-
-    def missing(self, n: int) -> Tensor:
-        """N times "not given"."""
-        return torch.full((n,), -1)
-
-    def examples(self, n: int) -> Tensor:
-        """N different values, as far as there are so many."""
-        return torch.arange(n) % self.size
-
-
-@dataclass(frozen=True)
-class Scalar:
-    """A condition that is a number, such as a property; NaN means "not given".
-
-    Args:
-        mean: over the data; networks see ``(value − mean)/std``.
-        std: over the data.
-        unit: for people.
-
-    Raises:
-        InputError: unless the deviation is above 0.
-    """
-
-    mean: float = 0.0
-    std: float = 1.0
-    unit: str = ""
-    seen: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if not self.std > 0:
-            raise InputError(f"condition: expected a standard deviation > 0, got {self.std}")
-
-    def coded(self, values: Sequence[Any]) -> Tensor:
-        """The numbers, float32 ``(n,)``.
-
-        Raises:
-            InputError: for what is no finite number.
-        """
-        return torch.tensor([self._number(value) for value in values], dtype=torch.float32)
-
-    def missing(self, n: int) -> Tensor:
-        """N times "not given"."""
-        return torch.full((n,), float("nan"))
-
-    def examples(self, n: int) -> Tensor:
-        """N different values, within two deviations of the mean."""
-        return self.mean + self.std * torch.linspace(-2, 2, n)
-
-    def _number(self, value: Any) -> float:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = float("nan")
-        if not math.isfinite(number):
-            raise InputError(f"condition: expected a finite number, got '{value}'")
-        return number
 
 
 class Domain:

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from sicore.config import RunConfig, SamplingConfig, dump_config, load_config
 from sicore.dynamics import Epsilon
-from sicore.errors import InputError, UnknownName, did_you_mean
+from sicore.errors import InputError, did_you_mean
 from sicore.files import read_json, write_json, write_text
 from sicore.guidance import ClassifierFree
 from sicore.hub.build import Parts, build_coupling, build_parts
-from sicore.hub.domain import Categorical, Domain, Scalar
+from sicore.hub.conditions import ConditionLike, coded_conditions, plain_condition
+from sicore.hub.domain import Domain
 from sicore.hub.folder import (
     CARD,
     CONFIG,
@@ -43,8 +44,6 @@ from sicore.predictions import AsInterpolant, Condition, Prediction, started
 from sicore.progress import progress_bar
 from sicore.solvers import Callback, Grid, Solution, Solver
 from sicore.states import Noise, State, StateSpace, batch_size, concatenate, take, to
-
-ConditionLike = Mapping[str, "float | str | Sequence[float | str] | Tensor"] | None
 
 
 class Model:
@@ -389,20 +388,8 @@ class Model:
 
     def coded(self, condition: ConditionLike, n: int) -> dict[str, Tensor] | None:
         """A condition's names and numbers as codes ``(n,)`` on the model's device."""
-        coded = {}
-        for name, value in (condition or {}).items():
-            if name not in self.domain.conditions:
-                raise UnknownName("condition", name, self.domain.conditions)
-            kind = self.domain.conditions[name]
-            if isinstance(value, Tensor):  # codes as a dataset gives them
-                codes = _checked_codes(kind, value)
-            else:
-                codes = kind.coded([value] if isinstance(value, (int, float, str)) else value)
-            codes = codes.to(self.device)
-            if len(codes) not in (1, n):
-                raise InputError(f"condition '{name}': expected 1 or {n} values, got {len(codes)}")
-            coded[name] = codes.expand(n) if len(codes) == 1 else codes
-        return coded or None
+        codes = coded_conditions(self.domain.conditions, condition, n)
+        return {k: v.to(self.device) for k, v in codes.items()} or None
 
     def _check_measurement(self, y: Tensor, operator: Operator) -> None:
         probe = self.domain.space.zeros(1, self.dtype, self.device)
@@ -442,24 +429,6 @@ def _cuts(first: int, n: int, batch: int, plan: Plan) -> list[tuple[int, int]]:
     inner = range((first // size + 1) * size, first + n, size)
     edges = [first, *inner, first + n]
     return list(pairwise(edges))
-
-
-def _checked_codes(kind: Categorical | Scalar, codes: Tensor) -> Tensor:
-    """Codes that a dataset gives, in which "not given" is allowed."""
-    known = codes.reshape(-1)
-    missing = kind.missing(1).to(known)
-    free = (known == missing) | (known.isnan() & missing.isnan())
-    checked = kind.missing(len(known)).to(codes.device)
-    if bool((~free).any()):
-        checked[~free] = kind.coded(known[~free].tolist()).to(checked)
-    return checked
-
-
-def plain_condition(condition: ConditionLike) -> dict[str, Any] | None:
-    """A condition as plain values, for a manifest."""
-    if not condition:
-        return None
-    return {k: v.tolist() if isinstance(v, Tensor) else v for k, v in condition.items()}
 
 
 def load(

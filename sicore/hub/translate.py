@@ -17,8 +17,9 @@ from torch import Tensor
 from sicore.dynamics import PathDynamics
 from sicore.errors import InputError
 from sicore.files import MANIFEST, read_json
+from sicore.hub.conditions import ConditionLike, plain_condition
 from sicore.hub.domain import Domain
-from sicore.hub.model import ConditionLike, Model, plain_condition
+from sicore.hub.model import Model
 from sicore.hub.plan import built
 from sicore.hub.samples import Samples
 from sicore.hub.sources import read_states

@@ -19,7 +19,8 @@ from sicore.solvers import RK4, GivenGrid, Grid, Solver, UniformGrid, angle_grid
 from sicore.solvers.tuning import distance, most_solves, tune_grid
 
 if TYPE_CHECKING:
-    from sicore.hub.model import ConditionLike, Model
+    from sicore.hub.conditions import ConditionLike
+    from sicore.hub.model import Model
 
 FINE = 64  # steps of the reference solve, of order 4
 

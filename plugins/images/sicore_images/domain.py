@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore.hub.domain import Categorical, Domain
+from sicore.hub import Categorical, Domain
 from sicore.states import State, TensorSpace
 from sicore_images.pictures import SUFFIXES, read_picture, to_pillow, write_picture
 from sicore_images.rendering import contact_sheet
