@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from sicore.downloads import Archive, digest_of, obtain
 from sicore.errors import InputError, UnknownName
 from sicore.testing import check_dataset
 from sicore_molecules.chemistry.encode import parse_smiles
 from sicore_molecules.chemistry.properties import compute
 from sicore_molecules.chemistry.validity import validity
 from sicore_molecules.chemistry.vocabulary import QM9_VOCABULARY
-from sicore_molecules.data import downloads, moses, qm9, zinc
-from sicore_molecules.data.downloads import Archive, digest_of, obtain
+from sicore_molecules.data import moses, qm9, zinc
 from sicore_molecules.data.moses import Moses
 from sicore_molecules.data.qm9 import LAST_DIGITS, QM9
 from sicore_molecules.data.zinc import ZINC250k
@@ -179,28 +179,3 @@ def test_a_file_with_another_content_is_refused(tmp_path):
     assert (tmp_path / "a.txt").is_file()  # the user's own file stays
     with pytest.raises(InputError, match=r"is not there; it is at https://example\.org/a\.txt"):
         obtain(git, str(tmp_path / "nowhere"), tmp_path)
-
-
-def test_a_download_is_verified_and_whole(monkeypatch, tmp_path):
-    class Answer(io.BytesIO):
-        def __init__(self, content, **headers):
-            super().__init__(content)
-            self.headers = headers
-
-    answers = {}
-    monkeypatch.setattr(
-        downloads.urllib.request, "urlopen", lambda request, timeout: answers["next"]
-    )
-    digest = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
-    archive = Archive("https://example.org/a.txt", digest)
-    answers["next"] = Answer(b"hell")
-    with pytest.raises(InputError, match="is not what was published"):
-        obtain(archive, "url", tmp_path)
-    answers["next"] = Answer(b"hel", **{"Content-Length": "5"})
-    with pytest.raises(InputError, match="2 bytes are missing"):
-        obtain(archive, "url", tmp_path)
-    assert not list(tmp_path.iterdir())
-    answers["next"] = Answer(b"hello")
-    assert obtain(archive, "", tmp_path).read_bytes() == b"hello"
-    del answers["next"]  # what is there is not fetched again
-    assert obtain(archive, "url", tmp_path).is_file()

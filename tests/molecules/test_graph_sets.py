@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from sicore.downloads import Archive, digest_of
 from sicore.errors import InputError
 from sicore.testing import check_dataset
 from sicore_molecules.data import ego, enzymes
-from sicore_molecules.data.downloads import Archive, digest_of
 from sicore_molecules.data.ego import EgoSmall, lists_of_numbers, neighbourhoods
 from sicore_molecules.data.enzymes import Enzymes
 from sicore_molecules.data.generated import CommunitySmall, Grid

@@ -164,14 +164,29 @@ def sicore_register(registry):
 
 
 @pytest.fixture
-def toy(tmp_path, monkeypatch):
+def installed(tmp_path, monkeypatch):
+    """Install a plugin of some code for the time of a test; its folder, for ``PYTHONPATH``."""
+    names = []
+
+    def install(name, code):
+        folder = tmp_path / "plugin"
+        names.append(install_plugin(folder, name, code))
+        monkeypatch.syspath_prepend(str(folder))
+        _forget_plugins()
+        return folder
+
+    yield install
+    _forget_plugins()
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def _forget_plugins():
+    for cached in (loaded, parameters_model):
+        cached.cache_clear()
+
+
+@pytest.fixture
+def toy(installed):
     """Install a plugin with a domain of 2 × 2 pictures; its folder, for ``PYTHONPATH``."""
-    folder = tmp_path / "plugin"
-    install_plugin(folder, "toy", TOY)
-    monkeypatch.syspath_prepend(str(folder))
-    for cached in (loaded, parameters_model):
-        cached.cache_clear()
-    yield folder
-    for cached in (loaded, parameters_model):
-        cached.cache_clear()
-    sys.modules.pop("fake_toy", None)
+    return installed("toy", TOY)

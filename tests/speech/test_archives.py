@@ -14,11 +14,11 @@ import pytest
 import soundfile
 import torch
 
+from sicore.downloads import Archive, download, obtain
 from sicore.errors import InputError
 from sicore.testing import check_dataset
 from sicore_speech.data import librispeech, voicebank
 from sicore_speech.data.bank import Bank, map_bank, read_bank, write_bank
-from sicore_speech.data.downloads import Archive, download, obtain
 from sicore_speech.data.librispeech import LibriSpeech
 from sicore_speech.data.voicebank import VoiceBankDemand
 
@@ -65,7 +65,7 @@ def server():
 def served(server, name, content, algorithm="sha256"):
     server.files[f"/{name}"] = content
     url = f"http://127.0.0.1:{server.server_port}/{name}"
-    return Archive(name, url, hashlib.new(algorithm, content).hexdigest(), algorithm)
+    return Archive(url, hashlib.new(algorithm, content).hexdigest(), algorithm)
 
 
 @pytest.mark.parametrize("resumes", [True, False])
@@ -95,11 +95,11 @@ def test_a_wrong_archive_is_refused_and_not_kept(server, tmp_path):
         obtain(archive, str(tmp_path), tmp_path / "out")
     assert (tmp_path / "a.zip").is_file()  # it is the user's
     with pytest.raises(InputError, match=r"b\.zip: is not there; it is at http"):
-        obtain(replace(archive, file="b.zip"), str(tmp_path), tmp_path)
+        obtain(replace(archive, name="b.zip"), str(tmp_path), tmp_path)
 
 
 def test_a_server_that_cannot_be_reached(tmp_path):
-    archive = Archive("a.zip", (tmp_path / "no.zip").as_uri(), "", "md5")
+    archive = Archive((tmp_path / "no.zip").as_uri(), "", "md5", "a.zip")
     with pytest.raises(InputError, match=r"cannot download file://.*--source"):
         obtain(archive, "", tmp_path)
 

@@ -1,19 +1,14 @@
 """Models of one-hot sequences: trained, sampled, and what they refuse."""
 
-import sys
-
 import pytest
 import torch
 
 from sicore.config import parse_config
-from sicore.config.component import parameters_model
 from sicore.errors import InputError
 from sicore.hub import Model, load
 from sicore.hub.build import build_parts
 from sicore.inverse import Inpaint
 from sicore.likelihood import normal_prior
-from sicore.plugins import loaded
-from sicore.testing import install_plugin
 from sicore.training import train
 
 LETTERS = """
@@ -58,16 +53,8 @@ def sicore_register(registry):
 
 
 @pytest.fixture
-def letters(tmp_path, monkeypatch):
-    folder = tmp_path / "plugin"
-    install_plugin(folder, "letters", LETTERS)
-    monkeypatch.syspath_prepend(str(folder))
-    for cached in (loaded, parameters_model):
-        cached.cache_clear()
-    yield folder
-    for cached in (loaded, parameters_model):
-        cached.cache_clear()
-    sys.modules.pop("fake_letters", None)
+def letters(installed):
+    return installed("letters", LETTERS)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Pairs of a model are the map of its ODE, and a model of the pairs is straighter."""
 
 import json
-import sys
 from dataclasses import dataclass
 
 import pytest
@@ -20,11 +19,10 @@ from sicore.hub.pairs import Pairs
 from sicore.hub.reflow import draw_pairs
 from sicore.interpolants import Linear
 from sicore.objectives import SOURCE, Objective, Reflow
-from sicore.plugins import loaded
 from sicore.predictions import VELOCITY, NetworkPrediction
 from sicore.solvers import RK4, Euler, UniformGrid, solve
 from sicore.states import Noise
-from sicore.testing import check_dataset, install_plugin
+from sicore.testing import check_dataset
 
 PLANE = """
 from sicore.hub import Domain
@@ -67,12 +65,9 @@ class ExactParts(Parts):
 
 
 @pytest.fixture
-def exact_model(tmp_path, monkeypatch):
+def exact_model(installed):
     """Make a model of the mixture in the plane whose prediction is exact."""
-    install_plugin(tmp_path / "plugin", "plane", PLANE)
-    monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
-    for cached in (loaded, parameters_model):
-        cached.cache_clear()
+    installed("plane", PLANE)
 
     def making(path="linear", **sampling):
         config = parse_config(
@@ -89,10 +84,7 @@ def exact_model(tmp_path, monkeypatch):
         law = ExactPath(parts.interpolant, MIXTURE)
         return Model(config, ExactParts(**vars(parts), law=law), {})
 
-    yield making
-    for cached in (loaded, parameters_model):
-        cached.cache_clear()
-    sys.modules.pop("fake_plane", None)
+    return making
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Source laws by name, and a model between any two sample sets through the command line alone."""
 
-import sys
+import importlib
 
 import numpy as np
 import pytest
@@ -11,14 +11,11 @@ from safetensors.torch import load_file, save_file
 import sicore
 from sicore.cli import run
 from sicore.config import Component, parse_config
-from sicore.config.component import parameters_model
 from sicore.errors import ConfigError, InputError
 from sicore.files import read_json
 from sicore.hub.sources import FromDataset, FromFile, Normal
 from sicore.objectives import ExactOT, Independent
-from sicore.plugins import loaded
 from sicore.states import Noise
-from sicore.testing import install_plugin
 
 TWO = """
 import torch
@@ -68,18 +65,10 @@ def sicore_register(registry):
 
 
 @pytest.fixture
-def two(tmp_path, monkeypatch):
+def two(installed):
     """A plugin with rings in the plane; its module."""
-    install_plugin(tmp_path / "plugin", "two", TWO)
-    monkeypatch.syspath_prepend(str(tmp_path / "plugin"))
-    for cached in (loaded, parameters_model):
-        cached.cache_clear()
-    import fake_two
-
-    yield fake_two
-    for cached in (loaded, parameters_model):
-        cached.cache_clear()
-    sys.modules.pop("fake_two", None)
+    installed("two", TWO)
+    return importlib.import_module("fake_two")
 
 
 LEFT = {"name": "dataset", "dataset": {"name": "two/ring", "place": -4.0, "n": 50}}

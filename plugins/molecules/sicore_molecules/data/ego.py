@@ -12,8 +12,8 @@ from typing import Any
 
 import networkx as nx
 
+from sicore.downloads import Archive, digest_of, obtain
 from sicore.errors import InputError
-from sicore_molecules.data.downloads import Archive, digest_of, obtain
 from sicore_molecules.data.places import cache_folder
 from sicore_molecules.data.splitting import Pair, SplitGraphs, plain
 

@@ -10,9 +10,9 @@ import shutil
 from functools import partial
 from pathlib import Path
 
+from sicore.downloads import Archive, obtain
 from sicore.errors import InputError
 from sicore.files import write_atomically
-from sicore_molecules.data.downloads import Archive, obtain
 from sicore_molecules.data.places import cache_folder
 from sicore_molecules.data.splitting import SplitGraphs
 from sicore_molecules.data.tudataset import read_tudataset

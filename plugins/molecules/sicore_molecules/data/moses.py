@@ -13,9 +13,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from sicore.downloads import Archive, obtain
 from sicore_molecules.chemistry.vocabulary import MOSES_VOCABULARY
 from sicore_molecules.data.benchmark import Benchmark, Row, find_prepared
-from sicore_molecules.data.downloads import Archive, obtain
 from sicore_molecules.data.places import cache_folder, dataset_file
 from sicore_molecules.data.prepared import prepare_rows, write_prepared
 

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sicore.downloads import Archive, obtain
 from sicore_molecules.chemistry.vocabulary import QM9_VOCABULARY
 from sicore_molecules.data.benchmark import Benchmark, Row
-from sicore_molecules.data.downloads import Archive, obtain
 from sicore_molecules.data.molecule_data import MoleculeData
 from sicore_molecules.data.places import cache_folder, dataset_file, shipped_qm9
 from sicore_molecules.data.prepared import Prepared, prepare_rows, write_prepared

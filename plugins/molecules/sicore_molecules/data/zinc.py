@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from sicore.downloads import Archive, obtain
 from sicore_molecules.chemistry.vocabulary import ZINC_VOCABULARY
 from sicore_molecules.data.benchmark import Benchmark, Row, find_prepared
-from sicore_molecules.data.downloads import Archive, obtain
 from sicore_molecules.data.places import cache_folder, dataset_file
 from sicore_molecules.data.prepared import prepare_rows, write_prepared
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sicore.downloads import Archive, obtain
 from sicore.errors import InputError
 from sicore_speech.data.bank import Bank, map_bank, read_bank, write_bank
-from sicore_speech.data.downloads import Archive, obtain
 from sicore_speech.data.mixing import Mixer
 from sicore_speech.data.pairs import Pair
 from sicore_speech.data.places import dataset_folder, find_recordings, prepared_file
@@ -27,12 +27,7 @@ SHA256 = {
     "test-clean": "39fde525e59672dc6d1551919b1478f724438a95aa55f874b576be21967e6c23",
 }
 ARCHIVES = {
-    subset: Archive(
-        f"{subset}.tar.gz",
-        f"https://www.openslr.org/resources/12/{subset}.tar.gz",
-        digest,
-        "sha256",
-    )
+    subset: Archive(f"https://www.openslr.org/resources/12/{subset}.tar.gz", digest)
     for subset, digest in SHA256.items()
 }
 

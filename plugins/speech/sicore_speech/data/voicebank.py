@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from sicore.downloads import Archive, obtain
 from sicore.errors import InputError
 from sicore_speech.data.bank import map_bank, write_bank
-from sicore_speech.data.downloads import Archive, obtain
 from sicore_speech.data.pairs import Pair, RecordedPairs
 from sicore_speech.data.places import dataset_folder, prepared_file
 from sicore_speech.data.prepare import decode
@@ -26,7 +26,7 @@ BITSTREAMS = "https://datashare.ed.ac.uk/server/api/core/bitstreams"
 
 
 def _archive(name: str, number: str, md5: str) -> Archive:
-    return Archive(f"{name}.zip", f"{BITSTREAMS}/{number}/content", md5, "md5")
+    return Archive(f"{BITSTREAMS}/{number}/content", md5, "md5", f"{name}.zip")
 
 
 ARCHIVES = {

@@ -1,4 +1,4 @@
-"""Large archives: downloads that go on where they stopped, and that are verified."""
+"""Files that are fetched once: downloads that go on where they stopped, and that are verified."""
 
 from __future__ import annotations
 
@@ -19,20 +19,26 @@ class Archive:
     """One file to fetch.
 
     Args:
-        file: its name.
         url: where it is.
-        digest: of its content.
-        algorithm: of the digest: the one that its publisher gives.
+        digest: of its content, as its publisher gives it.
+        algorithm: of the digest: one that ``hashlib`` knows, or ``git``, the name that git has for
+            the content.
+        name: of the file; by default the last part of the address.
     """
 
-    file: str
     url: str
     digest: str
-    algorithm: str
+    algorithm: str = "sha256"
+    name: str = ""
+
+    @property
+    def file(self) -> str:
+        """The file's name."""
+        return self.name or self.url.rsplit("/", 1)[-1]
 
 
 def obtain(archive: Archive, source: str, folder: Path) -> Path:
-    """The verified archive: from a folder that has it, or downloaded into ``folder``.
+    """The verified file: from a folder that has it, or downloaded into ``folder``.
 
     Args:
         archive: which.
@@ -43,22 +49,29 @@ def obtain(archive: Archive, source: str, folder: Path) -> Path:
         InputError: when it cannot be had, or has another content than it should have. A download
             that ended early is kept, and goes on the next time.
     """
-    if source in ("", "url"):
-        path = download(archive, folder)
-    else:
-        path = Path(source).expanduser() / archive.file
-        if not path.is_file():
-            raise InputError(f"{path}: is not there; it is at {archive.url}")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, archive.algorithm).hexdigest()
+    own = source not in ("", "url")
+    path = Path(source).expanduser() / archive.file if own else download(archive, folder)
+    if not path.is_file():
+        raise InputError(f"{path}: is not there; it is at {archive.url}")
+    digest = digest_of(path, archive.algorithm)
     if digest != archive.digest:
-        if source in ("", "url"):
+        if not own:
             path.unlink()
         raise InputError(
             f"{archive.file}: is not what was published ({archive.algorithm} {digest[:12]}…, "
-            f"expected {archive.digest[:12]}…); fetch it again"
+            f"expected {archive.digest[:12]}…, {archive.url}); fetch it again"
         )
     return path
+
+
+def digest_of(path: Path, algorithm: str) -> str:
+    """The digest of a file, in hexadecimal."""
+    if algorithm == "git":  # SHA-1 of a header with the size, and the content
+        hashed = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+        hashed.update(path.read_bytes())
+        return hashed.hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def download(archive: Archive, folder: Path) -> Path:
