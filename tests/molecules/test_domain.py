@@ -4,7 +4,11 @@ import pytest
 import torch
 from scipy.stats import chi2
 
+from sicore.config import load_config
 from sicore.errors import InputError
+from sicore.hub import Model
+from sicore.hub.build import build_parts
+from sicore.predictions import FunctionPrediction
 from sicore.states import Noise
 from sicore_molecules.chemistry.vocabulary import ZINC_VOCABULARY
 from sicore_molecules.domain import Graphs
@@ -85,3 +89,33 @@ def test_files_of_graphs(tmp_path):
     triangle = (1 - torch.eye(3)).to(torch.uint8)[None]
     paths = domain.save(GraphBatch(torch.ones(1, 3, dtype=torch.uint8), triangle), tmp_path)
     assert paths[0].read_text().strip() == "Bw"
+
+
+def test_networks_are_not_given_the_size():
+    """The size is for the domain: no network sees it, and there is nothing to guide towards."""
+    model, seen = untrained(), []
+
+    def spied(prediction):
+        def value(t, x):
+            return prediction(t, x, None)
+
+        class Spy(FunctionPrediction):
+            def __call__(self, t, x, condition=None):
+                seen.append(condition)
+                return super().__call__(t, x)
+
+        return Spy(value, prediction.interpolant, prediction.kind)
+
+    model.sample(2, {"size": 3, "logp": 1.0}, steps=2, wrappers=(spied,))
+    model.sample(2, {"size": 3}, steps=1, wrappers=(spied,))
+    assert [set(given or {}) for given in seen] == [{"logp"}, {"logp"}, set()]
+    with pytest.raises(InputError, match="needs a condition to guide towards"):
+        model.sample(2, {"size": 3}, steps=1, guidance=2.0)
+
+
+def untrained():
+    """A model of molecules with random weights."""
+    config = load_config("molecules/qm9", ["network={name: mlp, width: 8, depth: 1}"])
+    domain = {"vocabulary": ["C", "N"], "size": 4, "properties": {"logp": [0.0, 1.0]}}
+    config = config.model_copy(update={"domain": config.domain.filled(domain)})
+    return Model(config, build_parts(config), {})

@@ -179,7 +179,9 @@ def test_restore_without_the_apps_says_where_it_is(sicore):
 
 def test_interrupt_says_so_and_exits_130(tmp_path):
     install_plugin(tmp_path, "loud", LOUD)
-    code = "from sicore.cli import main; main()"
+    # In the background a shell's children ignore Ctrl-C, and theirs would, too.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{listening}; from sicore.cli import main; main()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "loud", "sleep"],
         env={"PYTHONPATH": str(tmp_path)},
