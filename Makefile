@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip
 STAMP := $(VENV)/.installed
 PEERS := benchmarks/.peers
 PROJECTS := pyproject.toml plugins/images/pyproject.toml plugins/molecules/pyproject.toml \
-	plugins/speech/pyproject.toml apps/pyproject.toml
+	plugins/speech/pyproject.toml plugins/timeseries/pyproject.toml apps/pyproject.toml
 
 # One thread per process: small tensors run faster, and results do not depend on the machine.
 export OMP_NUM_THREADS ?= 1

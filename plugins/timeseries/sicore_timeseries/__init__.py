@@ -1,0 +1,1 @@
+"""Time series: tables of numbers in time, networks, generators and metrics."""

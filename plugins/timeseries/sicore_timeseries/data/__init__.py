@@ -1,0 +1,1 @@
+"""Series as tables, windows of them, and data sets."""

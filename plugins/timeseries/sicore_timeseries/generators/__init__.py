@@ -1,0 +1,1 @@
+"""Generators that are no interpolants: neural SDEs, a Koopman VAE."""

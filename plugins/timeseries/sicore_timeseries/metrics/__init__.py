@@ -1,0 +1,1 @@
+"""Figures of series: how like the data samples are, and how good forecasts are."""
