@@ -37,8 +37,8 @@ def calendar(index: pd.Index, names: tuple[str, ...]) -> np.ndarray:
     of_day = hours / 24
     shares = {
         "day": of_day,
-        "week": (index.dayofweek.to_numpy() + of_day) / 7,
-        "year": (index.dayofyear.to_numpy() - 1 + of_day)
+        "week": (index.day_of_week.to_numpy() + of_day) / 7,
+        "year": (index.day_of_year.to_numpy() - 1 + of_day)
         / np.where(index.is_leap_year, 366.0, 365.0),
     }
     angles = 2 * np.pi * np.stack([shares[name] for name in names], 1)

@@ -16,7 +16,7 @@ A column that never changes has ``s = 1``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
@@ -184,16 +184,27 @@ class Quantile(Scaling):
     y: np.ndarray
 
     @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Self:
+        """From plain numbers: columns may have different numbers of knots."""
+        return cls(*(_padded([np.asarray(line) for line in config[axis]]) for axis in "xy"))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Its name, and the knots of each column."""
+        lines = {axis: getattr(self, axis) for axis in "xy"}
+        return {
+            "name": self.name,
+            **{axis: [a[~np.isnan(a)].tolist() for a in line] for axis, line in lines.items()},
+        }
+
+    @classmethod
     def fit(cls, values: np.ndarray) -> Self:
         """Quantiles at evenly spaced levels; the outermost are about those of n values."""
         n = len(values)
         edge = 0.5 / max(n, 2)
         levels = np.linspace(0, 1, KNOTS) * (1 - 2 * edge) + edge
         pairs = [_knots(column[~np.isnan(column)], levels) for column in values.T]
-        x, y = np.full((2, len(pairs), KNOTS), np.nan)
-        for number, (own_x, own_y) in enumerate(pairs):
-            x[number, : len(own_x)], y[number, : len(own_y)] = own_x, own_y
-        return cls(x, y)
+        return cls(*(_padded(lines) for lines in zip(*pairs, strict=True)))
 
     def _encode(self, x: Tensor) -> Tensor:
         return _piecewise(x, self.x, self.y)
@@ -212,10 +223,16 @@ def fit_scaling(name: str, values: np.ndarray) -> Scaling:
 
     Raises:
         UnknownName: there is none of this name.
-        InputError: it does not fit the values.
+        InputError: it does not fit the values, or a column has none.
     """
     if name not in SCALINGS:
         raise UnknownName("scaling", name, SCALINGS)
+    empty = np.flatnonzero(np.isnan(values).all(0))
+    if len(empty):
+        raise InputError(
+            f"scaling: column number {empty[0] + 1} has no values in these rows; leave it out, or "
+            "choose other shares of the splits"
+        )
     return SCALINGS[name].fit(values)
 
 
@@ -246,6 +263,14 @@ def _knots(values: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarr
     np.minimum.at(low, places, scores)
     np.maximum.at(high, places, scores)
     return x, (low + high) / 2
+
+
+def _padded(lines: Sequence[np.ndarray]) -> np.ndarray:
+    """Lines of different lengths as rows that end in NaN."""
+    rows = np.full((len(lines), max(map(len, lines))), np.nan)
+    for row, line in zip(rows, lines, strict=True):
+        row[: len(line)] = line
+    return rows
 
 
 def _piecewise(x: Tensor, knots: np.ndarray, heights: np.ndarray) -> Tensor:
