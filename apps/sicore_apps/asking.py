@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sicore.errors import InputError, did_you_mean
-from sicore.hub import Categorical, Domain, Scalar
+from sicore.hub import Domain, Scalar
+from sicore.hub.conditions import FAR
 
-FAR = 2.0  # standard deviations: what lies further off is rare in the data
 Asked = Mapping[str, float | str]
 
 
@@ -26,7 +26,7 @@ def asked_for(domain: Domain, given: Mapping[str, str], flag: str) -> dict[str, 
     asked: dict[str, float | str] = {}
     for name, text in given.items():
         if name not in known:
-            can = "; ".join(f"{key} ({usual(kind)})" for key, kind in known.items())
+            can = "; ".join(f"{key} ({kind.usual()})" for key, kind in known.items())
             told = f"it can be asked for {can}" if can else "it was trained without any property"
             meant = did_you_mean(name, known) or f": it has no condition '{name}';"
             raise InputError(f"{flag} {name}={text}{meant} {told}")
@@ -35,24 +35,16 @@ def asked_for(domain: Domain, given: Mapping[str, str], flag: str) -> dict[str, 
             kind.coded([text])
         except InputError:
             raise InputError(
-                f"{flag} {name}={text}: expected a number, usually {usual(kind)}"
+                f"{flag} {name}={text}: expected a number, usually {kind.usual()}"
             ) from None
         asked[name] = float(text) if isinstance(kind, Scalar) else text
     return asked
 
 
-def usual(kind: Categorical | Scalar) -> str:
-    """The range in which nearly all of the data lie, or the choices."""
-    if isinstance(kind, Categorical):
-        return ", ".join(kind.names) or f"0 to {kind.size - 1}"
-    low, high = kind.mean - FAR * kind.std, kind.mean + FAR * kind.std
-    return f"{low:.3g} to {high:.3g} {kind.unit}".strip()
-
-
 def unusual(domain: Domain, asked: Asked) -> list[str]:
     """Notes on numbers that hardly any of the training data have."""
     return [
-        f"{name}={value:g} is rare in the training data, which are mostly {usual(kind)}: expect "
+        f"{name}={value:g} is rare in the training data, which are mostly {kind.usual()}: expect "
         "fewer valid samples, and values that fall short of it"
         for name, value in asked.items()
         if isinstance(kind := domain.conditions[name], Scalar)

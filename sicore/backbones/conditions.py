@@ -8,7 +8,7 @@ from math import pi
 import torch
 from torch import Tensor, nn
 
-from sicore.hub.conditions import Categorical, Scalar
+from sicore.hub.conditions import Categorical, ConditionKind, Scalar
 
 FREQUENCIES = 8
 
@@ -21,14 +21,19 @@ class ConditionEmbedding(nn.Module):
     its own, so that guidance without a classifier works.
 
     Args:
-        conditions: those of the domain; what networks do not see is left out.
+        conditions: those of the domain; what networks do not see is left out, and so are arrays,
+            which they read in their own way.
         width: of the vectors.
     """
 
-    def __init__(self, conditions: Mapping[str, Categorical | Scalar], width: int) -> None:
+    def __init__(self, conditions: Mapping[str, ConditionKind], width: int) -> None:
         super().__init__()
         self.parts = nn.ModuleDict(
-            {name: MODULES[type(c)](c, width) for name, c in conditions.items() if c.seen}
+            {
+                name: MODULES[type(c)](c, width)
+                for name, c in conditions.items()
+                if c.seen and type(c) in MODULES
+            }
         )
 
     def forward(self, condition: Mapping[str, Tensor] | None, like: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ class TrainingConfig(Section):
 
     steps: int = Field(5000, ge=1)
     batch_size: int = Field(128, ge=1)
+    optimizer: Literal["adamw", "muon"] = "adamw"
     learning_rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     warmup_steps: int = Field(100, ge=0)

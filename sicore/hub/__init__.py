@@ -1,8 +1,8 @@
 """Models and domains: what training leaves and everything else loads."""
 
-from sicore.hub.conditions import Categorical, Scalar
+from sicore.hub.conditions import Array, Categorical, Scalar
 from sicore.hub.domain import Domain
 from sicore.hub.model import Model, load
 from sicore.hub.samples import Samples
 
-__all__ = ["Categorical", "Domain", "Model", "Samples", "Scalar", "load"]
+__all__ = ["Array", "Categorical", "Domain", "Model", "Samples", "Scalar", "load"]

@@ -1,11 +1,11 @@
-"""What samples can be asked for: choices and numbers, and how they become tensors."""
+"""What samples can be asked for: choices, numbers and arrays, and how they become tensors."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
@@ -13,6 +13,9 @@ from torch import Tensor
 from sicore.errors import InputError, UnknownName
 
 ConditionLike = Mapping[str, "float | str | Sequence[float | str] | Tensor"] | None
+FAR = 2.0
+"""Standard deviations: a number that lies further off is rare in the data."""
+ConditionKind: TypeAlias = "Categorical | Scalar | Array"
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,17 @@ class Categorical:
         """The codes of names and numbers, int64 ``(n,)``."""
         return torch.tensor([self.index(value) for value in values])
 
+    def checked(self, codes: Tensor) -> Tensor:
+        """Codes as a dataset gives them, in which some may be missing."""
+        return _checked_codes(self, codes)
+
     def missing(self, n: int) -> Tensor:
         """N times "not given"."""
         return torch.full((n,), -1)
+
+    def usual(self) -> str:
+        """The choices, for people."""
+        return ", ".join(self.names) or f"0 to {self.size - 1}"
 
     def examples(self, n: int) -> Tensor:
         """N different values, as far as there are so many."""
@@ -83,9 +94,18 @@ class Scalar:
         """
         return torch.tensor([self._number(value) for value in values], dtype=torch.float32)
 
+    def checked(self, codes: Tensor) -> Tensor:
+        """Numbers as a dataset gives them, in which some may be missing."""
+        return _checked_codes(self, codes)
+
     def missing(self, n: int) -> Tensor:
         """N times "not given"."""
         return torch.full((n,), float("nan"))
+
+    def usual(self) -> str:
+        """The range in which nearly all of the data lie, for people."""
+        low, high = self.mean - FAR * self.std, self.mean + FAR * self.std
+        return f"{low:.3g} to {high:.3g} {self.unit}".strip()
 
     def examples(self, n: int) -> Tensor:
         """N different values, within two deviations of the mean."""
@@ -101,10 +121,66 @@ class Scalar:
         return number
 
 
+@dataclass(frozen=True)
+class Array:
+    """A condition that is an array of numbers for each sample, such as what was observed of it.
+
+    A number that is not known is NaN. What it means is between dataset and network:
+    `sicore.backbones.ConditionEmbedding` leaves it out.
+
+    Args:
+        shape: of one sample's.
+        unit: for people.
+    """
+
+    shape: tuple[int, ...]
+    unit: str = ""
+    seen: ClassVar[bool] = True
+
+    def coded(self, values: Any) -> Tensor:
+        """One array for all, or one for each sample, float32 ``(n, *shape)``.
+
+        Raises:
+            InputError: for arrays of another shape, or with infinite numbers.
+        """
+        try:
+            return self.checked(torch.as_tensor(values, dtype=torch.float32))
+        except (TypeError, ValueError, RuntimeError):
+            raise InputError(
+                f"condition: expected numbers of shape {self.shape}, or (n, ...) of it"
+            ) from None
+
+    def checked(self, codes: Tensor) -> Tensor:
+        """The same of a tensor."""
+        shape = tuple(codes.shape)
+        arrays = codes.unsqueeze(0) if shape == tuple(self.shape) else codes
+        if tuple(arrays.shape[1:]) != tuple(self.shape):
+            expected = f"expected shape {self.shape}, or (n, ...) of it"
+            raise InputError(f"condition: {expected}, got {shape}")
+        if bool(arrays.isinf().any()):
+            raise InputError("condition: expected finite numbers, or NaN where they are not known")
+        return arrays
+
+    def missing(self, n: int) -> Tensor:
+        """N times "nothing is known"."""
+        return torch.full((n, *self.shape), float("nan"))
+
+    def usual(self) -> str:
+        """The shape, for people."""
+        return f"an array of shape {self.shape} {self.unit}".strip()
+
+    def examples(self, n: int) -> Tensor:
+        """N different arrays, in which every third number is not known."""
+        count = n * math.prod(self.shape)
+        numbers = torch.linspace(-2, 2, max(count, 1))[torch.arange(count) * 7 % max(count, 1)]
+        known = torch.arange(count) % 3 > 0
+        return torch.where(known, numbers, float("nan")).reshape(n, *self.shape)
+
+
 def coded_conditions(
-    kinds: Mapping[str, Categorical | Scalar], condition: ConditionLike, n: int
+    kinds: Mapping[str, ConditionKind], condition: ConditionLike, n: int
 ) -> dict[str, Tensor]:
-    """Names and numbers as codes ``(n,)``.
+    """Names and numbers as codes ``(n,)``, arrays as ``(n, ...)``.
 
     Args:
         kinds: what can be asked for.
@@ -120,12 +196,12 @@ def coded_conditions(
         if name not in kinds:
             raise UnknownName("condition", name, kinds)
         if isinstance(value, Tensor):
-            made = _checked_codes(kinds[name], value)
+            made = kinds[name].checked(value)
         else:
             made = kinds[name].coded([value] if isinstance(value, (int, float, str)) else value)
         if len(made) not in (1, n):
             raise InputError(f"condition '{name}': expected 1 or {n} values, got {len(made)}")
-        codes[name] = made.expand(n) if len(made) == 1 else made
+        codes[name] = made.expand(n, *made.shape[1:]) if len(made) == 1 else made
     return codes
 
 

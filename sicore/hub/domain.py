@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore.hub.conditions import Categorical, Scalar
+from sicore.hub.conditions import Categorical, ConditionKind
 from sicore.predictions import Condition
 from sicore.states import Noise, State, StateSpace, leaves
 
@@ -28,7 +28,7 @@ class Domain:
 
     name: ClassVar[str]
     space: StateSpace
-    conditions: Mapping[str, Categorical | Scalar] = {}
+    conditions: Mapping[str, ConditionKind] = {}
     suffixes: ClassVar[frozenset[str]] = frozenset()
     """The endings of the files that ``read`` understands, in lower case, such as ``.png``."""
     metric_choice: ClassVar[bool] = False
@@ -39,11 +39,15 @@ class Domain:
         condition = self.conditions.get(name)
         return condition if isinstance(condition, Categorical) else Categorical(0)
 
-    def space_of(self, x: State) -> StateSpace:
+    def space_of(self, x: State, condition: Condition = None) -> StateSpace:
         """The space of these states, which training draws noise in.
 
         It is ``space``, unless states are padded, so that each has entries of its own
-        (`sicore.states.MaskedSpace`).
+        (`sicore.states.MaskedSpace`), or noise of its own (`sicore.states.CorrelatedSpace`).
+
+        Args:
+            x: states.
+            condition: what a dataset gives with them.
         """
         return self.space
 

@@ -3,6 +3,7 @@
 from sicore.states.brownian import BrownianTree
 from sicore.states.noise import Noise
 from sicore.states.spaces import (
+    CorrelatedSpace,
     MaskedSpace,
     StateSpace,
     SymmetricSpace,
@@ -34,6 +35,7 @@ from sicore.states.trees import (
 
 __all__ = [
     "BrownianTree",
+    "CorrelatedSpace",
     "MaskedSpace",
     "Noise",
     "Scalar",

@@ -190,6 +190,54 @@ class MaskedSpace:
         return cast("State", tree_map(lambda leaf, m: torch.where(m, leaf, 0.0), x, self.mask))
 
 
+@dataclass(frozen=True)
+class CorrelatedSpace:
+    r"""Another space in which noise is correlated along the first axis: ``L z``, of law N(0, L Lᵀ).
+
+    Paths, dynamics and solvers are linear in noise, values and states, so all that they do here is
+    what they do to white states ``L⁻¹ x``: the same laws, with "the score" standing for
+    ``L Lᵀ ∇ log p``. A Gaussian process as the source of values at irregular times is one example.
+
+    Args:
+        space: of the states, tensors ``(B, T, ...)``.
+        factor: L, ``(T, T)`` or one for each sample, ``(B, T, T)``.
+    """
+
+    space: StateSpace
+    factor: Tensor
+
+    @property
+    def size(self) -> int:
+        """That of the space."""
+        return self.space.size
+
+    def zeros(
+        self, n: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    ) -> State:
+        """A batch of n zero states."""
+        return self.space.zeros(n, dtype, device)
+
+    def shape_noise(self, z: State) -> State:
+        """``L z``, then that of the space."""
+        white = cast("Tensor", z)
+        mixed = self.factor.to(white) @ white.flatten(2)
+        return self.space.shape_noise(mixed.reshape(white.shape))
+
+    def project(self, x: State) -> State:
+        """That of the space."""
+        return self.space.project(x)
+
+    def check(self, x: State, name: str = "state") -> None:
+        """That of the space."""
+        self.space.check(x, name)
+
+    def take(self, index: Tensor | slice) -> CorrelatedSpace:
+        """For a part of the batch."""
+        factor = self.factor if self.factor.ndim == 2 else self.factor[index]
+        part = cast("StateSpace", part_of_space(self.space, index))
+        return CorrelatedSpace(part, factor)
+
+
 def part_of_space(space: StateSpace | None, index: Tensor | slice) -> StateSpace | None:
     """A space for a part of the batch: by its ``take``, where it holds anything of samples."""
     part = getattr(space, "take", None)

@@ -40,6 +40,7 @@ from sicore.training.ema import EMA
 from sicore.training.gathered import GatheredLaw
 from sicore.training.interrupt import finish_step_on_interrupt
 from sicore.training.log import Log
+from sicore.training.optimizers import OPTIMIZERS
 from sicore.training.order import batch_indices
 from sicore.training.start import start_from
 
@@ -142,11 +143,8 @@ class _Run:
         if self.settings.channels_last:
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         network.to(accelerator.device)
-        optimizer = torch.optim.AdamW(
-            network.parameters(),
-            lr=self.settings.learning_rate,
-            weight_decay=self.settings.weight_decay,
-        )
+        make = OPTIMIZERS[self.settings.optimizer]
+        optimizer = make(network, self.settings.learning_rate, self.settings.weight_decay)
         law = self.objective.time_law
         if accelerator.num_processes > 1 and law.state():
             shared = GatheredLaw(law, accelerator=accelerator)
@@ -215,9 +213,9 @@ class _Run:
         encoded = getattr(self.dataset, "encoded", False)  # items that are states already
         x1 = to(items if encoded else self.parts.domain.encode(items), device=device)
         numbers = torch.arange(step * n, (step + 1) * n, device=device)[share]
-        space = self.parts.domain.space_of(x1)
-        noise = Noise(self.settings.seed, numbers, "training", space=space)
-        return x1, {k: v.to(device) for k, v in condition.items()} or None, noise
+        given = {k: v.to(device) for k, v in condition.items()} or None
+        space = self.parts.domain.space_of(x1, given)
+        return x1, given, Noise(self.settings.seed, numbers, "training", space=space)
 
     def _learning_rate(self, step: int) -> float:
         settings = self.settings

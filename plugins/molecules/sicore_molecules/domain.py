@@ -107,7 +107,7 @@ class Graphs(Domain):
         bonds = parts[EDGES].argmax(-1) * pair_mask(mask)
         return GraphBatch(atoms.to("cpu", torch.uint8), bonds.to("cpu", torch.uint8))
 
-    def space_of(self, x: State) -> StateSpace:
+    def space_of(self, x: State, condition: Condition = None) -> StateSpace:
         """With the nodes that are there."""
         return self._masked(present(leaves(x)[NODES]))
 

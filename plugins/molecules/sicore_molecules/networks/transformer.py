@@ -98,8 +98,10 @@ class GraphTransformer(nn.Module):
         for layer, scale, shift in zip(self.layers, film[::2], film[1::2], strict=True):
             h, e = layer(h, e, scale, shift, pairs, keys)
         both = mask[pairs.first] & mask[pairs.second]
-        out = torch.where(mask.unsqueeze(-1), self.leave_nodes(h), 0.0)
-        listed = torch.where(both.unsqueeze(-1), self.leave_edges(e), 0.0)
+        with torch.autocast(nodes.device.type, enabled=False):  # rounded logits cost validity
+            kinds, orders = self.leave_nodes(h.to(nodes)), self.leave_edges(e.to(edges))
+        out = torch.where(mask.unsqueeze(-1), kinds, 0.0)
+        listed = torch.where(both.unsqueeze(-1), orders, 0.0)
         square = pairs.square(listed, listed.new_zeros(1, *listed.shape[1:]))
         return {"nodes": out.transpose(0, 1), "edges": square.permute(2, 0, 1, 3)}
 
