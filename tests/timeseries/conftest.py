@@ -1,7 +1,22 @@
+"""Tables written as files, and windows that fit a domain."""
+
 import pytest
 import torch
 
+from sicore_timeseries.data.table import read_table
 from sicore_timeseries.domain import TimeSeries
+
+
+@pytest.fixture
+def table_of(tmp_path):
+    """The table of a text: the file's name in messages is data.csv."""
+
+    def read(text, **options):
+        path = tmp_path / "data.csv"
+        path.write_text(text, encoding="utf-8")
+        return read_table(path, **options)
+
+    return read
 
 
 @pytest.fixture
