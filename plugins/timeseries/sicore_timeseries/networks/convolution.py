@@ -35,7 +35,12 @@ class SeriesConvolution(nn.Module):
     runtime: ClassVar[tuple[str, ...]] = ("domain",)
 
     def __init__(
-        self, domain: TimeSeries, width: int = 64, depth: int = 8, cycle: int = 4, dropout: float = 0.0
+        self,
+        domain: TimeSeries,
+        width: int = 64,
+        depth: int = 8,
+        cycle: int = 4,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         self.inputs = SeriesInputs(domain)
