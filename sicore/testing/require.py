@@ -17,7 +17,7 @@ def require(condition: bool, message: str) -> None:
 
 
 def require_close(got: Any, expected: Any, message: str, *, tolerance: float = 0.0) -> None:
-    """Compare states, or anything made of tensors, leaf by leaf.
+    """Compare states, or anything made of tensors, leaf by leaf; NaN is equal to NaN.
 
     Args:
         got: a tensor or a dictionary of tensors.
@@ -31,7 +31,9 @@ def require_close(got: Any, expected: Any, message: str, *, tolerance: float = 0
         other = b[name]
         shapes = f"shapes {tuple(leaf.shape)} and {tuple(other.shape)}"
         require(leaf.shape == other.shape, f"{message}: {shapes}")
-        distance = float((leaf.double() - other.double()).abs().max()) if leaf.numel() else 0.0
+        apart = (leaf.double() - other.double()).abs()
+        apart[leaf.isnan() & other.isnan()] = 0
+        distance = float(apart.max()) if leaf.numel() else 0.0
         where = f" in leaf '{name}'" if name else ""
         require(distance <= tolerance, f"{message}: they differ by {distance:.3g}{where}")
 

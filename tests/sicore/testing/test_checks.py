@@ -71,6 +71,16 @@ def test_right_parts_pass():
     check_backbone(MLP(Plane()), Plane())
 
 
+def test_what_is_missing_in_both_is_equal():
+    class Gaps(Points):
+        def batch(self, indices):
+            x = self.x[indices].clone()
+            x[:, 0] = float("nan")
+            return x, {"observed": x}
+
+    check_dataset(Gaps())
+
+
 WRONG_DATASETS = {
     "'licence' must be": {"licence": ""},
     "it is empty": {"__len__": lambda self: 0},

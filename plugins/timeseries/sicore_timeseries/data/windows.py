@@ -25,19 +25,16 @@ class Windows:
 
     Args:
         values: all rows, float64 ``(N, C)``, NaN where missing.
-        times: their moments ``(N,)``, float64, in the table's unit.
+        moments: theirs ``(N,)``, float64, in usual steps of their series.
         starts: the first row of each window, int64 ``(W,)``.
         length: T, the rows of a window.
-        unit: the time that a regular window lasts, from its first row to its last: stamps are
-            multiples of it.
         calendar: features of all rows, float32 ``(N, K)``.
     """
 
     values: np.ndarray
-    times: np.ndarray
+    moments: np.ndarray
     starts: np.ndarray
     length: int
-    unit: float
     calendar: np.ndarray
 
     @classmethod
@@ -63,7 +60,7 @@ class Windows:
             stride: rows between the starts of windows.
             split: ``train``, ``validation``, ``test``, in this order of time, or ``all``.
             shares: of the rows in the three blocks.
-            gap: in usual steps; infinite for windows across all gaps.
+            gap: in usual steps; infinite for windows across all gaps, whose usual step is the mean.
 
         Raises:
             InputError: for lengths or strides that are too small, an unknown split, or when no
@@ -73,7 +70,6 @@ class Windows:
             raise InputError(
                 f"windows: expected a length >= 2 and a stride >= 1, got {length} and {stride}"
             )
-        steps = [series.clock.step for series in table.series]
         first, starts, longest = 0, [], 0
         for series in table.series:
             block = time_block(len(series), split, shares, length)
@@ -84,14 +80,12 @@ class Windows:
         found = np.concatenate(starts) if starts else np.zeros(0, np.int64)
         if not len(found):
             raise InputError(_no_room(length, split, longest, table))
-        step = float(np.mean([_mean_step(series, gap) for series in table.series]))
-        names = cycles(min(steps), table.dates)
+        names = cycles(min(series.clock.step for series in table.series), table.dates)
         return cls(
             table.values,
-            np.concatenate([series.times for series in table.series]),
+            _moments(table, gap),
             found.astype(np.int64),
             length,
-            step * (length - 1),
             np.concatenate([calendar(series.index, names) for series in table.series]),
         )
 
@@ -107,12 +101,12 @@ class Windows:
     def take(self, indices: Tensor | np.ndarray) -> tuple[Tensor, dict[str, Tensor]]:
         """Values ``(B, T, C)``, and ``times`` ``(B, T)`` and ``calendar`` ``(B, T, K)``; float32.
 
-        Times are 0 at the first row, and multiples of ``unit``; the calendar is left out when
-        there is none.
+        Times are 0 at the first row of a window, and 1 after T − 1 usual steps. The calendar is
+        left out when there is none.
         """
         rows = self.starts[np.asarray(indices)][:, None] + np.arange(self.length)
-        times = self.times[rows]
-        stamps = (times - times[:, :1]) / self.unit
+        moments = self.moments[rows]
+        stamps = (moments - moments[:, :1]) / (self.length - 1)
         given = {"times": torch.from_numpy(stamps.astype(np.float32))}
         if self.calendar.shape[1]:
             given["calendar"] = torch.from_numpy(self.calendar[rows])
@@ -168,16 +162,34 @@ def _runs(series: Series, block: slice, gap: float) -> list[slice]:
 
 def _broken(series: Series, gap: float) -> np.ndarray:
     """Which steps are gaps, bool ``(n − 1,)``."""
-    if np.isinf(gap) or (series.clock.regular and not series.clock.gaps):
+    if np.isinf(gap):
         return np.zeros(len(series) - 1, bool)
     if series.clock.regular:
-        places = series.clock.grid(series.index).get_indexer(series.index, method="nearest")
-        return np.diff(places) > 1
+        return np.diff(_places(series)) > 1
     return np.diff(series.times) > gap * series.clock.step
 
 
-def _mean_step(series: Series, gap: float) -> float:
-    return float(np.diff(series.times)[~_broken(series, gap)].mean())
+def _moments(table: Table, gap: float) -> np.ndarray:
+    """The moments of all rows in usual steps.
+
+    Those of a regular series are whole numbers, also where months differ in length. The usual step
+    of an irregular one is the mean of those that are no gaps, over all series.
+    """
+    steps = np.mean([np.diff(s.times)[~_broken(s, gap)].mean() for s in table.series])
+    return np.concatenate(
+        [
+            _places(series) if series.clock.regular and np.isfinite(gap) else series.times / steps
+            for series in table.series
+        ]
+    )
+
+
+def _places(series: Series) -> np.ndarray:
+    """The number of each row on the grid of a regular series, float64 ``(n,)``."""
+    if not series.clock.gaps:
+        return np.arange(len(series), dtype=np.float64)
+    grid = series.clock.grid(series.index)
+    return grid.get_indexer(series.index, method="nearest").astype(np.float64)
 
 
 def _no_room(length: int, split: str, longest: int, table: Table) -> str:
