@@ -112,7 +112,7 @@ def patterns(n):
 
 
 def test_conditionals_are_schur_complements_of_the_precision(law):
-    """Given s, the hidden part has precision ``(K⁻¹)_hh`` and mean ``m − P_hh⁻¹ P_hs (x_s − m_s)``."""
+    """With P = K⁻¹ the hidden part has precision P_hh, mean ``m − P_hh⁻¹ P_hs (x_s − m_s)``."""
     observed, _ = patterns(20)
     means, covariances = law.conditional(observed)
     precision = torch.linalg.inv(law.covariance)
