@@ -3,6 +3,7 @@
 from sicore.interpolants.base import Interpolant, InterpolantSample, OneSided, Point, Time
 from sicore.interpolants.bridges import OUVE, SBVE, ConditionalOT, brownian_bridge
 from sicore.interpolants.categorical import Categorical, draw_kinds
+from sicore.interpolants.foellmer import Foellmer
 from sicore.interpolants.fourier import Fourier
 from sicore.interpolants.gammas import (
     BrownianGamma,
@@ -48,6 +49,7 @@ __all__ = [
     "Categorical",
     "ConditionalOT",
     "EncodingDecoding",
+    "Foellmer",
     "Fourier",
     "Gamma",
     "Interpolant",

@@ -39,6 +39,10 @@ PARTS: dict[str, dict[str, tuple[str, str]]] = {
             "sicore.interpolants:brownian_bridge",
             "Brownian bridge from a known observation",
         ),
+        "foellmer": (
+            "sicore.interpolants:Foellmer",
+            "from a known present to a future with a law, by a Föllmer process",
+        ),
         "categorical": (
             "sicore.interpolants:Categorical",
             "one-hot states whose entries change one by one, from random kinds",

@@ -80,7 +80,7 @@ class TimeSeries(Domain):
         return self.scaling.encode(items.double()).float().nan_to_num(0.0)
 
     def decode(self, x: State) -> Tensor:
-        """Values in the user's units, float64 ``(B, T, C)``; a 0 becomes what `encode` maps to 0."""
+        """Values in the user's units, float64 ``(B, T, C)``; 0 becomes the usual value."""
         return self.scaling.decode(self._tensor(x).double())
 
     def times_of(self, condition: Condition, like: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ class SeriesFile(WindowData):
         task: the share of each task, see `Tasks`.
         masks: how many masks a window has, see `WindowData`.
         scaling: see `SCALINGS`.
+        relative: see `WindowData`.
         time: the time column; found if not given.
         columns: those of values; by default all that hold numbers.
         key: the column that names the series, for several in one file.
@@ -54,6 +55,7 @@ class SeriesFile(WindowData):
         task: dict[str, float] | None = None,
         masks: int | None = None,
         scaling: str = "standard",
+        relative: bool = False,
         time: str | None = None,
         columns: tuple[str, ...] = (),
         key: str | None = None,
@@ -92,6 +94,7 @@ class SeriesFile(WindowData):
             horizon=horizon,
             masks=masks,
             scaling=scaling,
+            relative=relative,
             seed=seed,
         )
 

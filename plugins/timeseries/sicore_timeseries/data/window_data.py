@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sicore.errors import InputError
 from sicore.states import Noise
+from sicore_timeseries.data.level import last_known
 from sicore_timeseries.data.scaling import MinMax, Scaling, fit_scaling
 from sicore_timeseries.data.table import Table
 from sicore_timeseries.data.tasks import Tasks
@@ -18,6 +19,7 @@ from sicore_timeseries.data.thinning import thinned
 from sicore_timeseries.data.windows import SHARES, Windows
 
 MASKS = 16  # of each window, where they are random
+SOME = 4096  # windows that the scale of relative values is measured on
 
 
 class WindowData:
@@ -35,10 +37,13 @@ class WindowData:
         horizon: the rows that a forecast hides; half of the window if not given.
         masks: how many masks a window has; 16 if not given, or 1 where all would be the same.
         scaling: the name of one of `SCALINGS`.
+        relative: whether items and what is observed of them are differences from the last value
+            that is observed, see `last_known`; not for windows of which nothing is.
         seed: of the masks.
 
     Raises:
-        UnknownName, InputError: as `Tasks` and `fit_scaling` do.
+        UnknownName, InputError: as `Tasks` and `fit_scaling` do; for relative windows of which
+            nothing may be observed.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class WindowData:
         horizon: int | None = None,
         masks: int | None = None,
         scaling: str = "standard",
+        relative: bool = False,
         seed: int = 0,
     ) -> None:
         self.windows, self.columns, self.seed = windows, tuple(columns), seed
@@ -59,7 +65,14 @@ class WindowData:
         self.masks = masks or (MASKS if self.tasks.random else 1)
         if self.masks < 1:
             raise InputError(f"masks: expected 1 or more, got {masks}")
-        self.scaling: Scaling = fit_scaling(scaling, windows.used())
+        if relative and self.tasks.shares.get("generate"):
+            raise InputError(
+                "relative windows need a last known value: leave the task 'generate' out, or set "
+                "relative to false"
+            )
+        self.relative = relative
+        fitted = self._some().numpy() if relative else windows.used()
+        self.scaling: Scaling = fit_scaling(scaling, fitted)
 
     def __len__(self) -> int:
         """The number of windows, times the masks of each."""
@@ -69,7 +82,14 @@ class WindowData:
         """Raw values ``(B, T, C)`` and the conditions."""
         values, given = self.windows.take(indices % len(self.windows))
         hidden = self.tasks.hidden(Noise(self.seed, indices.long()), values.shape[-1])
-        return values, {"observed": values.masked_fill(hidden, torch.nan), **given}
+        observed = values.masked_fill(hidden, torch.nan)
+        level = last_known(observed) if self.relative else 0.0
+        return values - level, {"observed": observed - level, **given}
+
+    def _some(self) -> Tensor:
+        """Rows of windows that are spread over the data, ``(n, C)``."""
+        chosen = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
+        return self.batch(chosen)[0].flatten(0, 1)
 
     def domain_config(self) -> dict[str, Any]:
         """What the ``domain:`` section learns from these windows: their size and their scaling."""
