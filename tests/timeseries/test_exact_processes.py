@@ -11,8 +11,10 @@ from sicore.errors import InputError
 from sicore.states import Noise
 from sicore_timeseries.exact import (
     DoubleWell,
+    GaussianProcess,
     GeometricBrownianMotion,
     Hawkes,
+    OrnsteinUhlenbeck,
     SwitchingOrnsteinUhlenbeck,
 )
 
@@ -143,3 +145,18 @@ def test_the_likelihood_of_hawkes_is_its_integral():
     expected = at.log().sum() - torch.trapezoid(rate, t)
     torch.testing.assert_close(process.intensity(events), at)
     torch.testing.assert_close(process.log_likelihood(events, 10.0), expected, atol=1e-3, rtol=0)
+    total = torch.trapezoid(rate[t <= events[-1]], t[t <= events[-1]])
+    torch.testing.assert_close(process.rescaled(events).sum(), total, atol=1e-3, rtol=0)
+
+
+def test_one_mode_is_an_ornstein_uhlenbeck_process():
+    one = torch.ones(1, dtype=F64)
+    single = SwitchingOrnsteinUhlenbeck(2 * one, 0 * one, 2 * one, one.reshape(1, 1), one)
+    times = torch.tensor([0.0, 0.3, 0.5, 1.0], dtype=F64)
+    x = torch.tensor([[[0.7]]], dtype=F64)
+    found = single.forecast(x, times[:1], times[1:])
+    law = GaussianProcess(OrnsteinUhlenbeck(length=0.5, variance=1.0)).law(times)
+    ahead = torch.full((1, 3, 1), torch.nan, dtype=F64)
+    means, covariances = law.conditional(torch.cat((x, ahead), 1))
+    torch.testing.assert_close(found.means[0], means[:, 1:, 0])
+    torch.testing.assert_close(found.covariances[0], covariances[0, 1:, 1:])
