@@ -101,7 +101,9 @@ class Hawkes:
         Returns:
             Times ``(n,)``, rising, and kinds ``(n,)``.
         """
-        times, kinds, clock = [], [], 0.0
+        times: list[float] = []
+        kinds: list[int] = []
+        clock = 0.0
         excitation, ones = np.zeros(len(self.mu)), np.ones(len(self.mu))
         while True:
             wait, kind, excitation = self.next_event(excitation, ones, random)
@@ -114,15 +116,8 @@ class Hawkes:
 
     def intensities(self, times: np.ndarray, kinds: np.ndarray) -> np.ndarray:
         """Rates of all kinds just before each event, ``(n, D)``."""
-        rates, excitation, before = (
-            np.empty((len(times), len(self.mu))),
-            np.zeros(len(self.mu)),
-            0.0,
-        )
-        for k, (time, kind) in enumerate(zip(times, kinds, strict=True)):
-            excitation = excitation * np.exp(-self.beta * (time - before))
-            rates[k] = self.mu + excitation
-            excitation, before = excitation + self.jump(kind), time
+        _, left = self._traces(times, kinds, times)
+        rates: np.ndarray = self.mu + self.beta * left @ self.branching.T
         return rates
 
     def compensator(self, times: np.ndarray, kinds: np.ndarray, t: np.ndarray) -> np.ndarray:
@@ -131,16 +126,31 @@ class Hawkes:
         Between two events of kind i it grows by an Exp(1) number: the test by time rescaling.
 
         Args:
-            times: of the events, ``(n,)``.
+            times: of the events, rising, ``(n,)``.
             kinds: of the events, ``(n,)``.
             t: times ``(m,)``.
 
         Returns:
             ``(m, D)``.
         """
-        age = np.maximum(np.asarray(t, float)[:, None] - times, 0)
-        caused = -np.expm1(-self.beta * age) @ self.branching[:, kinds].T
-        return np.asarray(t, float)[:, None] * self.mu + caused
+        counts, left = self._traces(times, kinds, t)
+        whole: np.ndarray = np.asarray(t)[:, None] * self.mu + (counts - left) @ self.branching.T
+        return whole
+
+    def _traces(
+        self, times: np.ndarray, kinds: np.ndarray, t: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        r"""``Σ 1`` and ``Σ exp(−β (t − t_k))`` over each kind's events before t, ``(m, D)``."""
+        after, decay = np.zeros((len(times) + 1, len(self.mu))), np.diff(times, prepend=0.0)
+        for k, (factor, kind) in enumerate(zip(np.exp(-self.beta * decay), kinds, strict=True)):
+            after[k + 1] = after[k] * factor
+            after[k + 1, kind] += 1
+        before = np.searchsorted(times, t, side="left")
+        last = np.concatenate([[0.0], times])[before]
+        counts = np.concatenate(
+            [np.zeros((1, len(self.mu))), np.eye(len(self.mu))[kinds].cumsum(0)]
+        )
+        return counts[before], after[before] * np.exp(-self.beta * (t - last))[:, None]
 
     def log_likelihood(self, times: np.ndarray, kinds: np.ndarray, horizon: float) -> float:
         r"""``Σ_k log λ_{j_k}(t_k) − Σ_i ∫_0^T λ_i``, of events in ``[0, T]``, T the horizon."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from sicore_timeseries.market.engine import BUY, SELL
 from sicore_timeseries.market.flows import generators
 from sicore_timeseries.market.hawkes import Hawkes
 from sicore_timeseries.market.orders import Order
-from sicore_timeseries.market.session import Session
+from sicore_timeseries.market.session import Opening, Session
 
 
 def _market_process() -> Hawkes:
@@ -83,6 +84,38 @@ class Reactive:
         """Of an order; of a market order given the lots that the best price offers."""
         size = max(1, round(self.size * float(np.exp(self.spread * random.standard_normal()))))
         return min(size, offered) if offered and random.random() < self.modest else size
+
+
+class Explained(NamedTuple):
+    """A stream by the law of a reactive process, a row for each order.
+
+    Attributes:
+        gains: of the book before the order, ``(n, 6)``.
+        excitation: right after the order before, ``(n, 6)``.
+        rates: of each kind when the order came, ``(n, 6)``.
+        integrals: of the rates over the interval, ``(n, 6)``; by the law of the process their sum
+            over the kinds is exponential with mean 1, independently of all before.
+    """
+
+    gains: np.ndarray
+    excitation: np.ndarray
+    rates: np.ndarray
+    integrals: np.ndarray
+
+
+def explained(
+    model: Reactive, orders: Sequence[Order], opening: Opening | None = None
+) -> Explained:
+    """Replay a stream and look at it as the process would, whoever made it."""
+    session, flow = Session(opening), HawkesFlow(model)
+    gains, excitation = np.empty((len(orders), 6)), np.empty((len(orders), 6))
+    for k, order in enumerate(orders):
+        gains[k], excitation[k] = model.gains(session), flow.excitation(0, session)
+        session.replay([order])
+    process, wait = model.process, np.array([order.interval for order in orders])[:, None]
+    rates = gains * (process.mu + excitation * np.exp(-process.beta * wait))
+    caused = excitation * -np.expm1(-process.beta * wait) / process.beta
+    return Explained(gains, excitation, rates, gains * (process.mu * wait + caused))
 
 
 class HawkesFlow:
