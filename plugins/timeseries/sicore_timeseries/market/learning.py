@@ -22,6 +22,7 @@ from sicore_timeseries.market.orders import KINDS, LIMIT, Order
 from sicore_timeseries.market.session import Opening, Session
 
 SPACE = TensorSpace((3,))
+AVERAGED = 12  # the average of the weights reaches over a twelfth of the training
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def learn(
 
     Args:
         data: the streams.
-        steps: of AdamW, with a cosine schedule; the moving average of the weights is returned.
+        steps: of AdamW, with a cosine schedule, at least 100; the moving average of the weights is
+            returned.
         batch: orders of a step, drawn with replacement.
         rate: the learning rate at the start.
         seed: of weights and batches.
@@ -97,7 +99,12 @@ def learn(
         memory: how many orders it sees.
         device: where it is trained.
         report: called every 100 steps with the step and the mean of both losses since.
+
+    Raises:
+        InputError: for fewer than 100 steps.
     """
+    if steps < 100:
+        raise InputError(f"learn: expected at least 100 steps, got {steps}")
     orders, books, before = data.contexts(memory)
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
@@ -106,7 +113,7 @@ def learn(
     _standardise(network, orders)
     prediction = NetworkPrediction(network, Linear(), VELOCITY)
     objective = Objective(prediction.interpolant)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.998))
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(1 - AVERAGED / steps))
     optimiser = torch.optim.AdamW(network.parameters(), rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     losses = []
