@@ -11,9 +11,10 @@ from sicore.errors import InputError
 from sicore_timeseries.market.engine import BUY, SELL
 from sicore_timeseries.market.flows import Programme, simulate
 from sicore_timeseries.market.hawkes import Hawkes
+from sicore_timeseries.market.orders import Order
 from sicore_timeseries.market.poisson import PoissonFlow, ZeroIntelligence
 from sicore_timeseries.market.reactive import HawkesFlow, Reactive, explained
-from sicore_timeseries.market.session import Session
+from sicore_timeseries.market.session import Opening, Session
 
 TWO = Hawkes(np.array([0.5, 0.2]), np.array([[0.3, 0.4], [0.2, 0.1]]), 2.0)
 LIKELY = 1e-3  # the chance of a false alarm, of each test
@@ -116,6 +117,15 @@ def test_the_reactive_flow_keeps_its_law(imbalance):
         return np.log(of.rates[np.arange(4000), chosen]).sum() - of.integrals.sum()
 
     assert likelihood(seen) > likelihood(other) + 20
+
+
+def test_what_the_book_makes_of_the_rates():
+    """More lots on the bid call buyers; a side is left in proportion to the orders that wait."""
+    session = Session(Opening(levels=5, orders=2, size=3))
+    session.submit(Order(1.0, 0, 1, 6))  # at the best bid: 12 lots against 6
+    gains = Reactive(imbalance=1.5, usual=20).gains(session)
+    tilt = np.exp(1.5 * (12 - 6) / (12 + 6))
+    assert gains == pytest.approx([1, 1, tilt, 1 / tilt, 11 / 20, 10 / 20])
 
 
 def test_a_session_is_the_same_whatever_runs_beside_it():
