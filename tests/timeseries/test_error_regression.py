@@ -14,7 +14,7 @@ from sicore_timeseries.generators.error_regression import free_energy, slide, sm
 
 @dataclass(frozen=True)
 class StateSpace:
-    """``z_1 ~ N(0, I)``, ``z_t = z_{t−1} A + N(0, Q)``, ``x_t = z_t H + N(0, R)``; Q, R diagonal."""
+    """``z_1 ~ N(0, I)``, ``z_t = z_{t−1} A + N(0, Q)``, ``x_t = z_t H + N(0, R)``, diagonal Q, R."""
 
     a: Tensor
     q: Tensor
@@ -99,7 +99,7 @@ def test_free_energy_bounds_the_evidence_with_the_mean_field_gap(model):
     x = model.draw(5, 4)
     truth, precision = model.posterior(x[0])
     std = precision.diagonal().rsqrt().view(1, 5, 2)
-    normals = torch.stack([Noise.of(2, 1).at(k).normal((5, 2), torch.float64) for k in range(4000)])
+    normals = Noise.of(2, 1).normal((4000, 5, 2), torch.float64)
     found = float(free_energy(model, x, truth.unsqueeze(0), std, 1.0, normals)[0])
     # E_q −log p(x|z) + KL(q ‖ p) = −log evidence + KL(q ‖ posterior), with −log p(x|z) up to
     # log √(2πR): the evidence from the dense law of x, the gap from two Gaussians of equal mean.

@@ -73,7 +73,7 @@ class GapEncoder(nn.Module):
     def _filled(
         self, side: int, values: Tensor, seen: Tensor, times: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Values with the last seen one in gaps, decayed, and the time since; 1 if there is none."""
+        """Values with the last seen one in gaps, decayed, and the time since (1: never seen)."""
         moments = torch.arange(values.shape[1], device=values.device).unsqueeze(-1)
         last = torch.where(seen, moments, -1).cummax(1).values
         any_seen, last = last >= 0, last.clamp(min=0)

@@ -34,11 +34,11 @@ class LatentModel(Protocol):
     latent: int
 
     def prior(self, z: Tensor) -> Normal:
-        """``p(z_t | z_{<t})`` for each moment of ``(B, T, d)``; what comes later is not looked at."""
+        """``p(z_t | z_{<t})`` at each moment of ``(B, T, d)``; what comes later is not looked at."""
         ...
 
     def surprise(self, x: Tensor, z: Tensor) -> Tensor:
-        """``−log p(x | z)`` of each sequence up to a constant, ``(B,)``; NaN in x is not observed."""
+        """``−log p(x | z)`` of each sequence, ``(B,)``, up to a constant; NaN is not observed."""
         ...
 
 
@@ -65,15 +65,14 @@ def free_energy(
         mean: m, ``(B, T, d)``.
         std: s, ``(B, T, d)``.
         w: the meta-prior.
-        normals: ε of each pair, ``(K, B, T, d)``.
+        normals: ε of each pair, ``(B, K, T, d)``.
     """
-    law = Normal(mean, std, validate_args=False)
-    values = []
-    for draw in normals:
-        for z in (mean + std * draw, mean - std * draw):
-            divergence = kl_divergence(law, model.prior(z)).sum((1, 2))
-            values.append(model.surprise(x, z) + w * divergence)
-    return torch.stack(values).mean(0)
+    steps = torch.cat((normals, -normals), 1)
+    z, count = (mean.unsqueeze(1) + std.unsqueeze(1) * steps).flatten(0, 1), steps.shape[1]
+    law = Normal(*(part.repeat_interleave(count, 0) for part in (mean, std)), validate_args=False)
+    divergence = kl_divergence(law, model.prior(z)).sum((1, 2))
+    values = model.surprise(x.repeat_interleave(count, 0), z) + w * divergence
+    return values.unflatten(0, (-1, count)).mean(1)
 
 
 def smooth(
@@ -85,7 +84,7 @@ def smooth(
     iterations: int = 200,
     start: Normal | None = None,
 ) -> Normal:
-    """q of whole sequences, of batch shape ``(B, T, d)``.
+    """The law q of whole sequences, of batch shape ``(B, T, d)``.
 
     For a linear-Gaussian model and w = 1 its means are those of the Kalman smoother.
 
@@ -117,11 +116,11 @@ def slide(
     pairs: int = 4,
     iterations: int = 50,
 ) -> Online:
-    """q of sequences that are observed moment by moment, with a sliding window of free latents.
+    """The law q of sequences observed moment by moment, with a sliding window of free latents.
 
-    At each moment t a new latent starts on the prior's way, and those of ``t − window + 1 … t`` move.
-    With a long window ``filtered`` is the Kalman filter of a linear-Gaussian model, and ``law`` its
-    smoother.
+    At each moment t a new latent starts on the prior's way, and those of the last ``window``
+    moments move. With a long window ``filtered`` is the Kalman filter of a linear-Gaussian model,
+    and ``law`` its smoother.
 
     Args:
         model: the model; its own weights get no gradient.
@@ -168,8 +167,8 @@ def _start(model: LatentModel, x: Tensor, start: Normal | None) -> tuple[Tensor,
 
 
 def _normals(model: LatentModel, x: Tensor, noise: Noise, pairs: int) -> Tensor:
-    shape = (x.shape[1], model.latent)
-    return torch.stack([noise.at(k).normal(shape, x.dtype) for k in range(pairs)])
+    """ε, ``(B, K, T, d)``; those of a moment are the same whatever comes after it."""
+    return noise.normal((x.shape[1], pairs, model.latent), x.dtype).transpose(1, 2)
 
 
 def _descend(

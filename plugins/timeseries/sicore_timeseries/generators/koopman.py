@@ -91,7 +91,7 @@ def rollout(c: Tensor, first: Tensor, steps: int, noise: Tensor | None = None) -
 
 
 def residual_factor(z: Tensor, c: Tensor) -> Tensor:
-    """A factor L ``(d, d)`` of the covariance of what C leaves over: ``ε = ξ L``, ξ standard normal."""
+    """A factor L ``(d, d)`` of the covariance ``Lᵀ L`` of what C leaves over."""
     left = (z[:, 1:] - z[:, :-1] @ c).flatten(0, 1)
     _, values, vectors = torch.linalg.svd(left, full_matrices=False)
     return values.unsqueeze(-1) * vectors / len(left) ** 0.5
@@ -137,7 +137,7 @@ class Spectrum:
         return log(0.5) / self.moduli.log()
 
     def energies(self, z: Tensor) -> Tensor:
-        """Mean of ``|a_k|² ‖v_k‖²`` over sequences ``(B, T, d)``: ``(d,)``, what each mode carries."""
+        """What each mode carries, ``(d,)``: the mean of ``|a_k|² ‖v_k‖²`` over ``(B, T, d)``."""
         a = z.to(self.coordinates) @ self.coordinates
         return a.abs().square().flatten(0, -2).mean(0) * self.modes.abs().square().sum(-1)
 

@@ -24,7 +24,7 @@ What differs from the authors' code, besides `koopman.dynamics_error`:
   windows that do.
 * The states of the encoder are normalised for each moment (not over the batch).
 
-As there, windows are drawn from the prior, and C acts in training only; `KoopmanVAE.linear_windows`
+As there, windows are drawn from the prior, and C acts in training only; `KoopmanVAE.linear_latents`
 draws by C instead.
 
 Source: Naiman, Erichson, Ren, Mahoney and Azencot, "Generative modeling of regular and irregular
@@ -86,7 +86,8 @@ class KoopmanVAE(Generator):
         horizon: H of err(C), in steps.
 
     Raises:
-        InputError: for an encoder that is not known, or more eigenvalues than dimensions.
+        InputError: for an encoder that is not known, a divergence without weight, or more
+            eigenvalues than dimensions.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class KoopmanVAE(Generator):
         channels: int,
         latent: int = 16,
         hidden: int = 20,
-        layers: int = 3,
+        layers: int = 1,
         encoder: str = "gaps",
         w_kl: float = 0.1,
         w_pred: float = 0.1,
@@ -105,6 +106,8 @@ class KoopmanVAE(Generator):
         super().__init__()
         if encoder not in ENCODERS:
             raise InputError(f"encoder: expected one of {', '.join(ENCODERS)}, got '{encoder}'")
+        if w_kl <= 0:
+            raise InputError(f"w_kl: the weight of the divergence is above 0, got {w_kl}")
         if not 0 <= unit_eigenvalues <= latent:
             raise InputError(
                 f"unit_eigenvalues: expected 0 to {latent}, the dimensions of the latents, "
@@ -202,11 +205,11 @@ class KoopmanVAE(Generator):
         return self.posterior(windows, times).mean
 
     @torch.no_grad()
-    def linear_windows(self, steps: int, noise: Noise, fitted: int = 1024) -> Tensor:
-        """Windows by linear dynamics: the prior's first latent, then ``z_{t+1} = z_t C + ξ_t L``.
+    def linear_latents(self, steps: int, noise: Noise, fitted: int = 1024) -> Tensor:
+        """Latents ``(B, T, d)`` by linear dynamics, ``z_{t+1} = z_t C + ξ_t L``, ξ standard normal.
 
-        C is fitted to latents of the prior, and ``Lᵀ L`` is the covariance of what it leaves over.
-        How far these windows are from those of `generate` says how linear the model is.
+        The first is the prior's. C is fitted to latents of the prior, and ``Lᵀ L`` is the covariance of what it leaves over.
+        How far their windows are from those of `generate` says how linear the prior is.
 
         Args:
             steps: T.
@@ -218,7 +221,7 @@ class KoopmanVAE(Generator):
         c = linear_operator(z)
         normals = noise.normal((steps, self.latent))
         first = self.imagine(normals[:, :1])[:, 0]
-        return self.decode(rollout(c, first, steps, normals[:, 1:] @ residual_factor(z, c)))
+        return rollout(c, first, steps, normals[:, 1:] @ residual_factor(z, c))
 
 
 def _normal(numbers: Tensor) -> Normal:
