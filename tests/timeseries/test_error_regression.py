@@ -14,7 +14,7 @@ from sicore_timeseries.generators.error_regression import free_energy, slide, sm
 
 @dataclass(frozen=True)
 class StateSpace:
-    """``z_1 ~ N(0, I)``, ``z_t = z_{t−1} A + N(0, Q)``, ``x_t = z_t H + N(0, R)``, diagonal Q, R."""
+    """``z_1 ~ N(0, I)``, ``z_t = z_{t−1} A + N(0, Q)``, ``x_t = z_t H + N(0, R)``."""
 
     a: Tensor
     q: Tensor

@@ -34,7 +34,7 @@ class LatentModel(Protocol):
     latent: int
 
     def prior(self, z: Tensor) -> Normal:
-        """``p(z_t | z_{<t})`` at each moment of ``(B, T, d)``; what comes later is not looked at."""
+        """``p(z_t | z_{<t})`` at each moment of ``(B, T, d)``; what is later is not looked at."""
         ...
 
     def surprise(self, x: Tensor, z: Tensor) -> Tensor:
@@ -69,7 +69,8 @@ def free_energy(
     """
     steps = torch.cat((normals, -normals), 1)
     z, count = (mean.unsqueeze(1) + std.unsqueeze(1) * steps).flatten(0, 1), steps.shape[1]
-    law = Normal(*(part.repeat_interleave(count, 0) for part in (mean, std)), validate_args=False)
+    means, stds = (part.repeat_interleave(count, 0) for part in (mean, std))
+    law = Normal(means, stds, validate_args=False)
     divergence = kl_divergence(law, model.prior(z)).sum((1, 2))
     values = model.surprise(x.repeat_interleave(count, 0), z) + w * divergence
     return values.unflatten(0, (-1, count)).mean(1)
@@ -203,6 +204,6 @@ def _descend(
             part.grad = gradient
         return energy.detach()
 
-    optimizer.step(closure)  # type: ignore[arg-type]
+    optimizer.step(closure)
     m, log_s = (part.detach() for part in whole())
     return Normal(m, log_s.exp())

@@ -208,8 +208,9 @@ class KoopmanVAE(Generator):
     def linear_latents(self, steps: int, noise: Noise, fitted: int = 1024) -> Tensor:
         """Latents ``(B, T, d)`` by linear dynamics, ``z_{t+1} = z_t C + ξ_t L``, ξ standard normal.
 
-        The first is the prior's. C is fitted to latents of the prior, and ``Lᵀ L`` is the covariance of what it leaves over.
-        How far their windows are from those of `generate` says how linear the prior is.
+        The first is the prior's. C is fitted to latents of the prior, and ``Lᵀ L`` is the
+        covariance of what it leaves over. How far their windows are from those of `generate` says
+        how linear the prior is.
 
         Args:
             steps: T.
