@@ -202,6 +202,30 @@ def test_the_penalty_moves_the_largest_eigenvalues_to_the_unit_circle():
     assert float(moduli[0.0].min()) < 0.5
 
 
+def two_symbols(count: int) -> Tensor:
+    """Sequences of ±1: after −1 comes 1 with probability 0.3, after 1 with probability 0.8."""
+    uniform = torch.rand(count, 24, generator=torch.Generator().manual_seed(0))
+    symbols = [uniform[:, 0] < 0.6]
+    for column in uniform[:, 1:].unbind(1):
+        symbols.append(column < torch.where(symbols[-1], 0.8, 0.3))
+    return 2 * torch.stack(symbols, 1).unsqueeze(-1).float() - 1
+
+
+@pytest.mark.slow
+def test_the_error_of_a_learned_machine_is_least_at_a_middling_meta_prior():
+    errors = []
+    for w in (0.001, 0.5, 3.0):
+        arguments = {"channels": 1, "latent": 2, "hidden": 16, "w_kl": w, "w_pred": 0.0}
+        model = new_generator("koopman-vae", {**arguments, "encoder": "recurrent"})
+        model.fit(two_symbols(4000), steps=500, learning_rate=1e-2, progress=False)
+        symbols = model.sample(4000, 24, seed=2).squeeze(-1) > 0
+        before, after = symbols[:, :-1], symbols[:, 1:].float()
+        found = (float(after[~before].mean()), float(after[before].mean()))
+        errors.append(max(abs(found[0] - 0.3), abs(found[1] - 0.8)))
+    assert errors[1] < 0.05
+    assert errors[1] < 0.6 * min(errors[0], errors[2])
+
+
 def test_what_it_cannot_do_is_said():
     with pytest.raises(InputError, match="encoder: expected one of"):
         made(encoder="transformer")

@@ -79,7 +79,7 @@ class GapEncoder(nn.Module):
         any_seen, last = last >= 0, last.clamp(min=0)
         stamps = times.unsqueeze(-1).expand_as(values)
         since = torch.where(any_seen, stamps - stamps.gather(1, last), 1.0)
-        known = torch.where(any_seen, values.nan_to_num().gather(1, last), self.rest[side])
+        known = torch.where(any_seen, values.gather(1, last), self.rest[side])
         forgotten = torch.exp(-torch.relu(self.decay[side] * since + self.delay[side]))
         kept = torch.where(seen, 1.0, forgotten)
         return self.rest[side] + (known - self.rest[side]) * kept, since
