@@ -114,8 +114,8 @@ def test_a_folder_gives_the_same_generator_and_nothing_else_does(tmp_path: Path)
     (tmp_path / "model.safetensors").write_bytes(b"\x80\x04.")
     with pytest.raises(InputError, match="not a safetensors file"):
         load_generator(tmp_path)
-    with pytest.raises(UnknownName, match="latent-sde"):
-        new_generator("latent", {})
+    with pytest.raises(UnknownName, match="koopman-vae"):
+        new_generator("koopman", {})
     with pytest.raises(InputError, match="generator 'levels'"):
         new_generator("levels", {"chanels": 2})
 

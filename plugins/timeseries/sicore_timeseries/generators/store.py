@@ -18,9 +18,6 @@ CONFIG = "generator.json"
 
 # A folder names its kind, and this closed list says what is imported for it.
 KINDS = {
-    "latent-sde": "latent_sde:LatentSDE",
-    "sde-gan": "sde_gan:SDEGAN",
-    "directed-chain": "directed_chain:DirectedChain",
     "koopman-vae": "koopman_vae:KoopmanVAE",
 }
 
