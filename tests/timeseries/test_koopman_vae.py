@@ -10,7 +10,7 @@ from torch.distributions import Normal
 from sicore.errors import InputError
 from sicore.states import Noise
 from sicore_timeseries.generators.base import regular_times
-from sicore_timeseries.generators.encoders import GapEncoder
+from sicore_timeseries.generators.encoders import ControlledEncoder, GapEncoder
 from sicore_timeseries.generators.error_regression import free_energy, smooth
 from sicore_timeseries.generators.koopman import Spectrum, linear_operator
 from sicore_timeseries.generators.koopman_vae import KoopmanVAE
@@ -97,15 +97,17 @@ def test_windows_may_come_in_any_order():
     assert torch.allclose(model.losses(x[order], times(), noise.take(order)), losses[order])
 
 
-def test_a_window_has_its_posterior_in_any_batch():
-    model = made()
+@pytest.mark.parametrize("encoder", ["gaps", "cde"])
+def test_a_window_has_its_posterior_in_any_batch(encoder):
+    model = made(encoder=encoder)
     x = windows(gaps=0.3)
     whole, alone = model.latents(x, times()), model.latents(x[2:3], times())
     assert torch.allclose(whole[2:3], alone)
 
 
-def test_what_is_missing_has_no_gradient_and_no_influence():
-    model = made()
+@pytest.mark.parametrize("encoder", ["gaps", "cde"])
+def test_what_is_missing_has_no_gradient_and_no_influence(encoder):
+    model = made(encoder=encoder)
     x = windows(gaps=0.3)
     x[:, 3] = torch.nan
     missing = x.isnan()
@@ -166,6 +168,22 @@ def test_a_long_gap_makes_a_difference_to_the_encoder():
     late = stamps.clone()
     late[:, 5:] = 0.5 * (1 + late[:, 5:])
     assert not torch.allclose(encoder(x, stamps), encoder(x, late))
+
+
+def test_the_equation_is_read_at_each_moment_and_is_that_of_the_neural_cde():
+    encoder, x = made(encoder="cde").encode, windows(3, gaps=0.4) / 2
+    assert isinstance(encoder, ControlledEncoder)
+    encoder.equation.steps = 10 * (T - 1)
+    given = []
+    encoder.cells.register_forward_hook(lambda module, inputs, output: given.append(inputs[0]))
+    stamps = times().expand(3, T).contiguous()
+    encoder(x, stamps)
+    assert torch.allclose(encoder.equation(stamps, x), given[0][:, -1], atol=3e-3)
+    later = x.clone()
+    later[:, 5:] = 3.0
+    encoder(later, stamps)
+    moved = (given[1] - given[0]).abs().amax((0, 2)) > 0
+    assert moved.tolist() == [False] * 5 + [True] * 3
 
 
 def test_windows_of_a_seed_are_the_same_in_any_batch_and_after_storing(tmp_path):

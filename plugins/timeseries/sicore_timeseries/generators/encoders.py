@@ -1,6 +1,6 @@
 """Encoders of windows for sequential VAEs: from values and their times to a state at each moment.
 
-They share one small interface, so that a neural CDE can stand here too::
+They share one small interface::
 
     encoder(values (B, T, C), times (B, T)) -> (B, T, encoder.width)
 
@@ -9,8 +9,14 @@ Values that are missing are NaN; nothing that is written in their place has any 
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
+
+from sicore.solvers import RK4, solve
+from sicore_timeseries.generators.neural_cde import Controlled, NeuralCDE
+from sicore_timeseries.networks.control_paths import ControlPath, forward_filled, intensity
 
 
 class RecurrentEncoder(nn.Module):
@@ -85,7 +91,41 @@ class GapEncoder(nn.Module):
         return self.rest[side] + (known - self.rest[side]) * kept, since
 
 
-ENCODERS: dict[str, type[RecurrentEncoder] | type[GapEncoder]] = {
+class ControlledEncoder(nn.Module):
+    """A neural CDE driven by what was observed, read at each moment, and recurrent units after it.
+
+    The equation is causal; the units run in both directions, as in the paper. It is solved with
+    two Runge–Kutta steps from moment to moment, on a smooth path: the error is then about 0.01
+    even for white noise of variance 1 (and 0.15 with one step).
+
+    Args:
+        channels: C.
+        hidden: numbers of the CDE's state and of each direction's; ``width`` is twice that.
+        layers: of the recurrent units.
+    """
+
+    def __init__(self, channels: int, hidden: int, layers: int) -> None:
+        super().__init__()
+        self.width = 2 * hidden
+        self.equation = NeuralCDE(channels, hidden, 2 * hidden)
+        self.cells = nn.GRU(hidden, hidden, layers, batch_first=True, bidirectional=True)
+
+    def forward(self, values: Tensor, times: Tensor) -> Tensor:
+        """States ``(B, T, width)`` of windows ``(B, T, C)``, all at the same increasing times."""
+        parts = [times.unsqueeze(-1), forward_filled(values), intensity(values)]
+        knots = torch.cat(parts, -1)
+        dynamics = Controlled(self.equation.field, ControlPath(times, knots, smooth=True))
+        start = self.equation.start(knots[:, 0])
+        moments = times[0].double()
+        halves = torch.cat((moments, (moments[1:] + moments[:-1]) / 2)).sort().values
+        path = cast("Tensor", solve(dynamics, start, halves, RK4(), record=True).path)
+        return self.cells(path[::2].transpose(0, 1))[0]
+
+
+Encoder = RecurrentEncoder | GapEncoder | ControlledEncoder
+
+ENCODERS: dict[str, type[Encoder]] = {
     "recurrent": RecurrentEncoder,
     "gaps": GapEncoder,
+    "cde": ControlledEncoder,
 }

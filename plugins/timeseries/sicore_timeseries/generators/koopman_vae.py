@@ -78,7 +78,8 @@ class KoopmanVAE(Generator):
         latent: d, numbers of each latent.
         hidden: numbers of each recurrent state.
         layers: of the encoder and of the decoder.
-        encoder: a name of ``ENCODERS``: "recurrent" for windows without gaps, "gaps" for any.
+        encoder: a name of ``ENCODERS``: "recurrent" for windows without gaps, "gaps" for any,
+            "cde" for any by a neural controlled differential equation, as in the paper: slower.
         w_kl: weight of the divergence, in the units of the windows squared.
         w_pred: weight of err(C).
         w_eig: weight of the eigenvalues' penalty.
@@ -127,7 +128,7 @@ class KoopmanVAE(Generator):
 
     def posterior(self, windows: Tensor, times: Tensor) -> Normal:
         """``q(z | x)``, of batch shape ``(B, T, d)``."""
-        stamps = times.expand(windows.shape[:2])
+        stamps = times.expand(windows.shape[:2]).contiguous()
         return _normal(self.read(self.normalise(self.encode(windows, stamps))))
 
     def prior(self, z: Tensor) -> Normal:
