@@ -63,14 +63,17 @@ def convolution_features(windows: Tensor, *, kernels: int = KERNELS) -> Tensor:
     return torch.cat(found, 1)
 
 
-def convolution_frechet(samples: Values, real: Values, *, kernels: int = KERNELS) -> float:
+def convolution_frechet(
+    samples: Values, real: Values, *, kernels: int = KERNELS, unit: Values | None = None
+) -> float:
     """Fréchet distance of `convolution_features`; not comparable with published context-FIDs.
 
     Args:
         samples: ``(n, T, C)``; n well above 2 K, or the distance measures its own bias. Lay the
             same figure of as many training windows beside it.
-        real: ``(m, T, C)``; all columns are taken in units of their standard deviation here.
+        real: ``(m, T, C)``.
         kernels: K.
+        unit: of the columns, see `standardised`.
 
     Raises:
         InputError: as `pair_of` and `convolution_features` do.
@@ -78,7 +81,7 @@ def convolution_frechet(samples: Values, real: Values, *, kernels: int = KERNELS
     Source: Jeha et al., "PSA-GAN", 2022, for the distance on features of windows; Dempster et al.
     2020 for the features.
     """
-    a, b = standardised(samples, real)
+    a, b = standardised(samples, real, unit)
     return frechet_distance(
         convolution_features(a, kernels=kernels), convolution_features(b, kernels=kernels)
     )

@@ -9,28 +9,29 @@ from sicore.evaluation import energy_distance, frechet_between, moments, wassers
 from sicore_timeseries.metrics.inputs import Values, standardised
 
 
-def marginal_wasserstein(samples: Values, real: Values) -> float:
+def marginal_wasserstein(samples: Values, real: Values, *, unit: Values | None = None) -> float:
     """Mean over moments and columns of the Wasserstein distance W₁ of the values there.
 
-    In units of each column's standard deviation in the real windows.
+    In units of each column's standard deviation.
 
     Args:
         samples: ``(n, T, C)``.
         real: ``(m, T, C)``.
+        unit: see `standardised`.
 
     Raises:
         InputError: as `pair_of` does.
     """
-    a, b = (windows.flatten(1) for windows in standardised(samples, real))
+    a, b = (windows.flatten(1) for windows in standardised(samples, real, unit))
     return float(wasserstein_1d(a, b, order=1).mean())
 
 
-def window_energy_distance(samples: Values, real: Values) -> float:
+def window_energy_distance(samples: Values, real: Values, *, unit: Values | None = None) -> float:
     """Energy distance of whole windows, in units of each column's standard deviation; unbiased.
 
     See `sicore.evaluation.energy_distance`; arguments as of `marginal_wasserstein`.
     """
-    return energy_distance(*standardised(samples, real))
+    return energy_distance(*standardised(samples, real, unit))
 
 
 def bures_wasserstein(samples: Values, real: Values) -> float:

@@ -35,16 +35,24 @@ def pair_of(samples: Values, real: Values) -> tuple[Tensor, Tensor]:
     return a, b
 
 
-def standardised(samples: Values, real: Values) -> tuple[Tensor, Tensor]:
-    """Both with each channel in units of its standard deviation in the real windows, centred.
+def standardised(
+    samples: Values, real: Values, unit: Values | None = None
+) -> tuple[Tensor, Tensor]:
+    """Both with each channel centred, in units of its standard deviation.
 
-    A channel that never changes there is only centred.
+    Args:
+        samples: ``(n, T, C)``.
+        real: ``(m, T, C)``.
+        unit: the windows ``(k, T, C)`` whose means and deviations are meant, such as the training
+            windows, where the real ones are a short stretch of time; the real ones if not given. A
+            channel that never changes there is only centred.
 
     Raises:
         InputError: as `pair_of` does.
     """
     a, b = pair_of(samples, real)
-    mean, std = b.mean((0, 1)), b.std((0, 1))
+    rows = (b if unit is None else pair_of(samples, unit)[1]).flatten(0, 1)
+    mean, std = rows.mean(0), rows.std(0)
     scale = torch.where(std > 1e-12 * mean.abs(), std, torch.ones_like(std))
     return (a - mean) / scale, (b - mean) / scale
 

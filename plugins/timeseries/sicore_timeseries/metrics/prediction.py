@@ -12,17 +12,20 @@ ROWS = 3
 RIDGE = 1e-3
 
 
-def prediction_error(samples: Values, real: Values, *, rows: int = ROWS) -> float:
+def prediction_error(
+    samples: Values, real: Values, *, rows: int = ROWS, unit: Values | None = None
+) -> float:
     """Mean absolute error of the next row, by a linear rule learnt from samples.
 
     The rule is a ridge regression of ``x_t`` on ``x_{t−1}, …, x_{t−K}`` and 1. The error is in
-    units of each column's standard deviation in the real windows. Beside it belongs the same figure
-    with training windows for ``samples``: samples are as good as data for this task if they agree.
+    units of each column's standard deviation. Beside it belongs the same figure with training
+    windows for ``samples``: samples are as good as data for this task if they agree.
 
     Args:
         samples: ``(n, T, C)``, what the rule is learnt from.
         real: ``(m, T, C)``, what it is tested on.
         rows: K, fewer than T.
+        unit: see `standardised`.
 
     Raises:
         InputError: as `pair_of` does, or for a K that is out of range.
@@ -30,7 +33,7 @@ def prediction_error(samples: Values, real: Values, *, rows: int = ROWS) -> floa
     Source: the idea is Esteban et al., "Real-valued (medical) time series generation", 2017 (train
     on synthetic, test on real), and Yoon et al. 2019, who predict the last column only.
     """
-    a, b = standardised(samples, real)
+    a, b = standardised(samples, real, unit)
     if not 1 <= rows < a.shape[1]:
         raise InputError(f"rows: expected 1 to {a.shape[1] - 1} previous rows, got {rows}")
     x, y = _pairs(a, rows)

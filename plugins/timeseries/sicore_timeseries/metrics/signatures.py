@@ -104,19 +104,25 @@ def from_zero(path: Tensor) -> Tensor:
 
 
 def signature_mmd(
-    samples: Values, real: Values, *, depth: int = DEPTH, lagged: bool = False
+    samples: Values,
+    real: Values,
+    *,
+    depth: int = DEPTH,
+    lagged: bool = False,
+    unit: Values | None = None,
 ) -> float:
     """Squared MMD of two sets of windows under the kernel ``⟨S(X), S(Y)⟩``, unbiased.
 
     It is ``‖E S(X) − E S(Y)‖²``, up to level m, estimated without the products of a window with
-    itself, so that it may be slightly negative for equal laws. Windows are standardised by the
-    real ones, divided by ``√C``, and start from 0; time is their first column.
+    itself, so that it may be slightly negative for equal laws. Windows are standardised,
+    divided by ``√C``, and start from 0; time is their first column.
 
     Args:
         samples: ``(n, T, C)``.
         real: ``(m, T, C)``.
         depth: m; the cost and the memory grow as ``(C + 1)ᵐ``.
         lagged: with `lead_lag` of the columns, for volatility; twice the columns.
+        unit: see `standardised`.
 
     Raises:
         InputError: as `pair_of` and `signature` do.
@@ -124,7 +130,7 @@ def signature_mmd(
     Source: Chevyrev and Oberhauser 2022; Salvi et al., "The signature kernel is the solution of a
     Goursat PDE", 2021, for its use as a distance (there untruncated).
     """
-    a, b = standardised(samples, real)
+    a, b = standardised(samples, real, unit)
     width = a.shape[2] ** 0.5
     (sum_a, square_a), (sum_b, square_b) = (
         _sums(windows / width, depth, lagged) for windows in (a, b)

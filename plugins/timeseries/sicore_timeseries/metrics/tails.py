@@ -25,22 +25,28 @@ def kurtosis(values: Tensor) -> Tensor:
 
 
 def quantile_error(
-    samples: Values, real: Values, *, differences: bool = False, levels: tuple[float, ...] = LEVELS
+    samples: Values,
+    real: Values,
+    *,
+    differences: bool = False,
+    levels: tuple[float, ...] = LEVELS,
+    unit: Values | None = None,
 ) -> float:
     """Mean of ``|q̂_c(p) − q_c(p)|`` over levels p and columns, far tails included.
 
     Args:
         samples: ``(n, T, C)``.
-        real: ``(m, T, C)``; quantiles are in units of each column's standard deviation here.
+        real: ``(m, T, C)``; quantiles are in units of each column's standard deviation.
         differences: of rows that follow each other, in place of the values, in units of their own
             standard deviation.
         levels: p.
+        unit: see `standardised`.
 
     Raises:
         InputError: as `pair_of` does.
     """
-    pair = (torch.as_tensor(values).double() for values in (samples, real))
-    a, b = standardised(*((x.diff(dim=1) if differences else x) for x in pair))
+    given = [torch.as_tensor(x) for x in (samples, real, real if unit is None else unit)]
+    a, b = standardised(*((x.double().diff(dim=1) if differences else x) for x in given))
     p = torch.tensor(levels, dtype=torch.float64, device=a.device)
     gap = _quantiles(a, p) - _quantiles(b, p)
     return float(gap.abs().mean())

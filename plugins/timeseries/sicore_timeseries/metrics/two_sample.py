@@ -20,6 +20,10 @@ BLOCKS = 10
 KEPT = 4  # a block is this many times as long as what is left out of it
 
 
+class TooFewWindows(InputError):
+    """Windows overlap so much that two blocks have no room in them."""
+
+
 @dataclass(frozen=True)
 class TwoSampleTest:
     """How well samples can be told from real windows.
@@ -60,8 +64,8 @@ def classifier_test(
         seed: of the trees.
 
     Raises:
-        InputError: as `pair_of` does; without scikit-learn; or when blocks are too short for the
-            overlap of the windows.
+        InputError: as `pair_of` does, or without scikit-learn.
+        TooFewWindows: when blocks are too short for the overlap of the windows.
 
     Source: Lopez-Paz and Oquab 2017, section 3.
     """
@@ -102,7 +106,7 @@ def _blocks(windows: Tensor, blocks: int | None) -> tuple[Tensor, Tensor]:
     count = max(2, min(BLOCKS, n // (KEPT * shared + 1))) if blocks is None else blocks
     length = n // count if count > 1 else 0
     if length <= shared:
-        raise InputError(
+        raise TooFewWindows(
             f"two-sample test: {n} windows, each of which shares rows with the next {shared}, in "
             f"{count} blocks: expected two blocks or more of more than {shared} windows each; take "
             "fewer blocks, or more windows"
