@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
 from sicore import evaluation
 from sicore.errors import InputError
 from sicore.evaluation import rank_interval
+from sicore.states import Noise
 from sicore_timeseries.metrics.inputs import Values
 from sicore_timeseries.metrics.scores import ensemble_of
 
@@ -59,8 +59,7 @@ def pit_values(ensemble: Values, truth: Values, *, seed: int = 0) -> np.ndarray:
     """
     draws, y = _there(ensemble, truth)
     low, high = rank_interval(y, draws)
-    generator = torch.Generator().manual_seed(seed)
-    u = torch.rand(len(y), generator=generator, dtype=torch.float64)
+    u = Noise.of(seed, len(y)).named("pit").uniform()
     return (low.cpu() + u * (high - low).cpu()).numpy()
 
 
