@@ -44,6 +44,12 @@ def sicore_register(registry: Registrar) -> None:
         "sicore_molecules.networks.gdss:GDSS",
         "GDSS's pair of score networks: graph convolutions, graph multi-head attention",
     )
+    registry.add(
+        "model",
+        "graphs/community-small",
+        "sicore_molecules:models/community-small",
+        "Graphs of two communities, to try commands with; 0.2 M parameters",
+    )
     for name, file, summary in PRESETS:
         target = f"sicore_molecules:presets/{file}.yaml"
         registry.add("preset", f"graphs/{name}", target, summary)
