@@ -35,6 +35,12 @@ def sicore_register(registry: Registrar) -> None:
     )
     registry.add(
         "command",
+        "market",
+        "sicore_apps.market:command",
+        summary="Simulate a market order by order; stylised facts of returns.",
+    )
+    registry.add(
+        "command",
         "regressor",
         "sicore_apps.regressor:command",
         summary="Train a regressor that leads to a property.",

@@ -30,6 +30,13 @@ def test_missing_values_are_absent_from_the_state(domain, windows):
     assert torch.allclose(back[known], windows[known], rtol=1e-5)
 
 
+def test_a_usual_value_is_there(domain, windows):
+    windows[:, :, 2] = 100.0  # a constant column, at what is encoded as 0
+    x = domain.encode(windows)
+    assert (x != 0).all()
+    assert torch.allclose(domain.decode(x), windows)
+
+
 def test_moments_are_regular_unless_they_are_given(domain):
     x = domain.space.zeros(2)
     regular = torch.linspace(0, 1, 12)

@@ -55,7 +55,7 @@ def test_distances_are_nothing_for_the_same_windows_and_more_for_others(distance
     if distance is not window_energy_distance:  # that one is unbiased, and knows no pairs
         assert distance(a, a) == pytest.approx(0, abs=1e-5)
     floor = distance(a, b)
-    wrong = torch.stack((2 * b[..., 0], b[..., 0] + normal(400, 12, seed=2)), -1)
+    wrong = torch.stack((2 * b[..., 0], (b[..., 0] + normal(400, 12, seed=2)).exp()), -1)
     assert distance(wrong, b) > 2 * abs(floor)
 
 

@@ -27,6 +27,7 @@ from sicore_timeseries.kernels import factor_of
 if TYPE_CHECKING:
     from sicore.hub import Model
 
+ALMOST = 1e-12  # instead of 0 for a value that is there
 OBSERVED, TIMES, CALENDAR = "observed", "times", "calendar"
 
 
@@ -76,8 +77,9 @@ class TimeSeries(Domain):
         }
 
     def encode(self, items: Tensor) -> Tensor:
-        """Standardised float32 values ``(B, T, C)``; 0 where they are missing."""
-        return self.scaling.encode(items.double()).float().nan_to_num(0.0)
+        """Standardised float32 values ``(B, T, C)``; 0 where they are missing, and only there."""
+        values = self.scaling.encode(items.double()).float()
+        return torch.where(values == 0, ALMOST, values).nan_to_num(0.0)
 
     def decode(self, x: State) -> Tensor:
         """Values in the user's units, float64 ``(B, T, C)``; 0 becomes the usual value."""

@@ -23,8 +23,33 @@ DATASETS = (
 )
 
 
+NETWORKS = (
+    ("mlp", "mlp:SeriesMLP", "A residual perceptron on the whole window: short windows"),
+    ("transformer", "transformer:SeriesTransformer", "Attention over moments, irregular ones too"),
+    ("convolution", "convolution:SeriesConvolution", "Dilated convolutions: long windows"),
+)
+
+PRESETS = (
+    ("file", "Your own series: generates, forecasts and fills gaps"),
+    ("forecast", "Forecasts of your own series, relative to the last known value"),
+    ("impute", "Gaps of your own series, also with irregular moments"),
+    ("sines", "Waves of random frequency and phase, windows of 24"),
+    ("stocks", "Prices and volumes of a share, windows of 24"),
+    ("energy", "Energy use and air of a house, windows of 24"),
+)
+
+
 @hookimpl
 def sicore_register(registry: Registrar) -> None:
     """Register the domain, its networks, data sets and presets."""
+    registry.add(
+        "domain", "timeseries", "sicore_timeseries.domain:TimeSeries", "Windows of values in time"
+    )
+    for name, target, summary in NETWORKS:
+        where = f"sicore_timeseries.networks.{target}"
+        registry.add("backbone", f"timeseries/{name}", where, summary)
+    for name, summary in PRESETS:
+        file = f"sicore_timeseries:presets/{name}.yaml"
+        registry.add("preset", f"timeseries/{name}", file, summary)
     for name, target, summary in DATASETS:
         registry.add("dataset", f"timeseries/{name}", f"sicore_timeseries.data.{target}", summary)

@@ -1,0 +1,135 @@
+"""The windows that forecasts are measured on, and the gaps that are filled: the same for all.
+
+The files are looked for in ``$SICORE_DATA/timeseries``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sicore.errors import InputError
+from sicore_timeseries.data.energy import Energy
+from sicore_timeseries.data.ett import ETTh1
+from sicore_timeseries.data.exchange import COUNTRIES
+
+MASKED = 0.3  # the share of values that are hidden
+GAPS = (6, 36)  # rows of a gap, both included
+
+
+@dataclass(frozen=True)
+class BackTest:
+    """Rows ``origin … origin + horizon − 1`` are forecast from the rows before, for each origin.
+
+    Args:
+        columns: the names of the C columns.
+        values: all rows, ``(n, C)``.
+        origins: first rows of the windows.
+        horizon: their length.
+        season: in rows.
+        season_ets: the season of smoothing and ARIMA models, which take none of 144 rows.
+    """
+
+    columns: tuple[str, ...]
+    values: np.ndarray
+    origins: tuple[int, ...]
+    horizon: int
+    season: int
+    season_ets: int
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """Values that are hidden, and have to be filled in.
+
+    Args:
+        columns: the names of the C columns.
+        first: the row of the table at which the block begins.
+        values: the block, ``(n, C)``.
+        gaps: column, first row in the block, and number of rows; none touches another.
+    """
+
+    columns: tuple[str, ...]
+    first: int
+    values: np.ndarray
+    gaps: tuple[tuple[int, int, int], ...]
+
+    @property
+    def seen(self) -> np.ndarray:
+        """The block with NaN in its gaps."""
+        shown = self.values.copy()
+        for column, start, length in self.gaps:
+            shown[start : start + length, column] = np.nan
+        return shown
+
+    def figures(self) -> dict[str, Any]:
+        """How to make the same gaps: for each column, ``start+length`` of each of them."""
+        written = {
+            name: " ".join(f"{start}+{length}" for c, start, length in self.gaps if c == column)
+            for column, name in enumerate(self.columns)
+        }
+        return {"first row": self.first, "rows": len(self.values), "gaps": written}
+
+
+def exchange(folder: Path) -> BackTest:
+    """Five windows of 30 days after the first 6071, as of Salinas et al. (2019)."""
+    with tarfile.open(_file(folder, "exchange_rate_nips.tar.gz")) as archive:
+        member = archive.extractfile("exchange_rate_nips/test/test.json")
+        assert member is not None
+        rows = [json.loads(line) for line in io.TextIOWrapper(member, encoding="utf-8")]
+    longest = max(len(row["target"]) for row in rows)
+    values = np.stack([row["target"] for row in rows if len(row["target"]) == longest], axis=1)
+    origins = tuple(range(6071, longest, 30))
+    return BackTest(COUNTRIES, values.astype(np.float64), origins, 30, 1, 1)
+
+
+def etth1(folder: Path, origins: int = 20) -> BackTest:
+    """Windows of a day, evenly over the test block."""
+    table = ETTh1.read(_file(folder, "ETTh1.csv.gz"))
+    values = table.values
+    places = np.linspace(11_520, len(values) - 24, origins).round().astype(int)
+    return BackTest(table.columns, values, tuple(places.tolist()), 24, 24, 24)
+
+
+def energy(folder: Path, origins: int = 10, columns: int = 8) -> BackTest:
+    """Windows of four hours, evenly over the last fifth of the rows."""
+    table = Energy.read(_file(folder, "energy.zip"))
+    values = table.values[:, :columns]
+    places = np.linspace(round(0.8 * len(values)), len(values) - 24, origins).round().astype(int)
+    return BackTest(table.columns[:columns], values, tuple(places.tolist()), 24, 144, 1)
+
+
+def energy_gaps(folder: Path, columns: int = 8, seed: int = 0) -> Gaps:
+    """30 % of the last fifth of the rows, in gaps of 1 to 6 hours at random places."""
+    table = Energy.read(_file(folder, "energy.zip"))
+    first = round(0.8 * len(table.values))
+    values = table.values[first:, :columns]
+    rng = np.random.default_rng(seed)
+    gaps = [gap for column in range(columns) for gap in _gaps(len(values), column, rng)]
+    return Gaps(table.columns[:columns], first, values, tuple(gaps))
+
+
+def _gaps(rows: int, column: int, rng: np.random.Generator) -> list[tuple[int, int, int]]:
+    free = np.ones(rows, bool)
+    free[[0, -1]] = False
+    gaps: list[tuple[int, int, int]] = []
+    while sum(length for _, _, length in gaps) < MASKED * rows:
+        length = int(rng.integers(GAPS[0], GAPS[1] + 1))
+        start = int(rng.integers(1, rows - length))
+        if free[start - 1 : start + length + 1].all():
+            gaps.append((column, start, length))
+            free[start : start + length] = False
+    return sorted(gaps)
+
+
+def _file(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise InputError(f"{name} is not in {folder}; set SICORE_DATA, or give --data FOLDER")
+    return path

@@ -1,0 +1,1 @@
+"""Tables of quantiles, and simple forecasts to compare with."""

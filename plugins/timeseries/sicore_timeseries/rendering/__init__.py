@@ -1,0 +1,1 @@
+"""Charts of series, forecasts and filled gaps, as SVG and PNG."""
