@@ -9,6 +9,8 @@ import torch
 
 from sicore.errors import InputError
 from sicore_timeseries.metrics.evaluation import (
+    _complete,
+    _halves,
     evaluate_forecasts,
     evaluate_windows,
     published_protocol,
@@ -79,6 +81,9 @@ def test_repeats_and_missing_windows_do_not_count(sets, good):
     found = evaluate_windows(good, test, Walk(2000, 0, masks=2))
     assert found["n_test"] == 600 - 12
     assert found["n_train"] == 2000
+    in_order = _complete(Walk(600, 1, masks=3), "test", 5000)
+    assert torch.equal(in_order, Walk(600, 1).windows.double())
+    assert len(_complete(Walk(600, 1), "test", 100)) == 100
     with pytest.raises(InputError, match="complete data"):
         evaluate_windows(good, Walk(20, 1, missing=range(5, 31, 5)), sets[0])
 
@@ -88,6 +93,12 @@ def test_a_series_that_moves_on_shows_in_the_floor(sets, good):
     found = evaluate_windows(good, later, sets[0])
     assert found["floor"]["c2st"] > 0.9
     assert found["training"]["floor"]["c2st"] < 0.65
+
+
+def test_halves_alternate():
+    half, other = _halves(torch.arange(100))
+    assert half.tolist()[:7] == [0, 1, 2, 3, 4, 10, 11] and other.tolist()[:2] == [5, 6]
+    assert len(half) == len(other) == 50
 
 
 def test_too_few_windows_have_no_two_sample_test():

@@ -176,11 +176,11 @@ def test_log_scores_are_those_of_scipy():
 
 def test_mase_of_the_naive_forecast_of_a_walk_is_one_step_ahead():
     past = torch.tensor([0.0, 1.0, 3.0, 2.0, NAN, 7.0]).view(1, 6, 1)  # steps 1, 2, 1: mean 4/3
-    truth, draws = torch.tensor([[[9.0], [3.0]]]), torch.tensor([7.0, 7.0, 6.0]).view(3, 1, 1, 1)
+    truth, draws = torch.tensor([[[9.0], [8.0]]]), torch.tensor([7.0, 7.0, 6.0]).view(3, 1, 1, 1)
     found = mase(draws.expand(3, 1, 2, 1), truth, past)
-    assert found == pytest.approx(3 / (4 / 3))  # medians 7: errors 2 and 4
+    assert found == pytest.approx(1.5 / (4 / 3))  # medians 7: errors 2 and 1
     seasons = torch.tensor([0.0, 5.0, 1.0, 6.0]).view(1, 4, 1)
-    assert mase(draws.expand(3, 1, 2, 1), truth, seasons, season=2) == pytest.approx(3.0)
+    assert mase(draws.expand(3, 1, 2, 1), truth, seasons, season=2) == pytest.approx(1.5)
     with pytest.raises(InputError, match="changes"):
         mase(draws.expand(3, 1, 2, 1), truth, torch.ones(1, 5, 1))
     with pytest.raises(InputError, match="season"):

@@ -106,6 +106,7 @@ def test_lead_and_lag_enclose_the_quadratic_variation():
     path = walk(d=1, t=20)
     found = lead_lag(path)
     assert found.shape == (4, 39, 2)
+    assert torch.equal(found[:, 1], torch.cat((path[:, 1], path[:, 0]), 1))
     assert torch.equal(found[:, -1, 0], found[:, -1, 1])
     two = signature(found, 2)[1]
     area = two[:, 1, 0] - two[:, 0, 1]  # lag before lead, twice Lévy's area

@@ -23,6 +23,7 @@ from sicore_timeseries.metrics import (
     quantile_error,
     window_energy_distance,
 )
+from sicore_timeseries.metrics.convolutions import _responses
 from sicore_timeseries.metrics.inputs import standardised
 
 DISTANCES = (
@@ -143,6 +144,16 @@ def test_convolution_features_are_the_same_for_everybody_and_see_order():
     assert convolution_features(x[:, :3]).shape == (300, 256)
     with pytest.raises(InputError, match="three rows"):
         convolution_features(x[:, :2])
+
+
+def test_what_a_kernel_tells():
+    x = normal(3, 9, 2)
+    kernel = torch.zeros(1, 2, 3, dtype=torch.float64)
+    kernel[0, 1] = torch.tensor([1.0, 0.0, -1.0])
+    out = x[:, :5, 1] - x[:, 4:, 1] + 0.1  # dilation 2: four rows apart
+    expected = torch.stack((out.amax(1), (out > 0).double().mean(1)), 1)
+    found = _responses(x, kernel, torch.tensor([0.1], dtype=torch.float64), 2)
+    assert torch.allclose(found, expected)
 
 
 def test_kurtosis_of_known_laws():
