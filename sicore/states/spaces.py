@@ -140,7 +140,37 @@ class TreeSpace:
 
 
 @dataclass(frozen=True)
-class MaskedSpace:
+class _Within:
+    """A space that adds to another one.
+
+    Args:
+        space: of the states.
+    """
+
+    space: StateSpace
+
+    @property
+    def size(self) -> int:
+        """That of the space inside: the most that a sample may have."""
+        return self.space.size
+
+    def zeros(
+        self, n: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    ) -> State:
+        """A batch of n zero states."""
+        return self.space.zeros(n, dtype, device)
+
+    def project(self, x: State) -> State:
+        """That of the space inside."""
+        return self.space.project(x)
+
+    def check(self, x: State, name: str = "state") -> None:
+        """That of the space inside."""
+        self.space.check(x, name)
+
+
+@dataclass(frozen=True)
+class MaskedSpace(_Within):
     """Another space in which each sample of a batch has entries of its own; the others are zero.
 
     Graphs of different sizes, series of different lengths: states of one shape, padded with zeros,
@@ -151,19 +181,7 @@ class MaskedSpace:
         mask: which entries are there, bool; each leaf ``(B, ...)`` is spread over the state's.
     """
 
-    space: StateSpace
     mask: State
-
-    @property
-    def size(self) -> int:
-        """That of the padded states: the most that a sample may have."""
-        return self.space.size
-
-    def zeros(
-        self, n: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
-    ) -> State:
-        """A batch of n zero states."""
-        return self.space.zeros(n, dtype, device)
 
     def shape_noise(self, z: State) -> State:
         """That of the space, and zero outside the mask."""
@@ -191,7 +209,7 @@ class MaskedSpace:
 
 
 @dataclass(frozen=True)
-class CorrelatedSpace:
+class CorrelatedSpace(_Within):
     r"""Another space in which noise is correlated along the first axis: ``L z``, of law N(0, L Lᵀ).
 
     Paths, dynamics and solvers are linear in noise, values and states, so all that they do here is
@@ -203,33 +221,13 @@ class CorrelatedSpace:
         factor: L, ``(T, T)`` or one for each sample, ``(B, T, T)``.
     """
 
-    space: StateSpace
     factor: Tensor
-
-    @property
-    def size(self) -> int:
-        """That of the space."""
-        return self.space.size
-
-    def zeros(
-        self, n: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
-    ) -> State:
-        """A batch of n zero states."""
-        return self.space.zeros(n, dtype, device)
 
     def shape_noise(self, z: State) -> State:
         """``L z``, then that of the space."""
         white = cast("Tensor", z)
         mixed = self.factor.to(white) @ white.flatten(2)
         return self.space.shape_noise(mixed.reshape(white.shape))
-
-    def project(self, x: State) -> State:
-        """That of the space."""
-        return self.space.project(x)
-
-    def check(self, x: State, name: str = "state") -> None:
-        """That of the space."""
-        self.space.check(x, name)
 
     def take(self, index: Tensor | slice) -> CorrelatedSpace:
         """For a part of the batch."""

@@ -80,5 +80,5 @@ def test_what_does_not_fit_is_refused():
         TimeSeries(3, [])
     with pytest.raises(UnknownName, match="matern32"):
         factor_of("matern33", 0.3, torch.linspace(0, 1, 3))
-    with pytest.raises(InputError, match="length > 0"):
+    with pytest.raises(InputError, match="length and a variance > 0"):
         factor_of("rbf", 0.0, torch.linspace(0, 1, 3))

@@ -1,11 +1,16 @@
-"""Covariances of Gaussian processes, as the law of the noise at any moments.
+"""Covariances of stationary processes as functions of the distance in time.
+
+They are the laws of exact processes, and, by name, of the noise that paths start from.
 
 Source: Rasmussen and Williams, "Gaussian processes for machine learning", 2006, chapter 4.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -15,13 +20,88 @@ from sicore.errors import InputError, UnknownName
 NUGGET = 1e-6
 """Added to the diagonal, relative to the variance: smooth kernels are singular to rounding."""
 
-KERNELS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "rbf": lambda r: torch.exp(-(r**2) / 2),
-    "matern12": lambda r: torch.exp(-r),
-    "matern32": lambda r: (1 + 3**0.5 * r) * torch.exp(-(3**0.5) * r),
-    "matern52": lambda r: (1 + 5**0.5 * r + 5 * r**2 / 3) * torch.exp(-(5**0.5) * r),
+
+class Kernel(Protocol):
+    """A covariance ``k(r)`` at distances ``r >= 0``, elementwise."""
+
+    def __call__(self, r: Tensor) -> Tensor:
+        """Of the shape of r."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """A kernel with a variance and a length, both above 0."""
+
+    length: float = 1.0
+    variance: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not (self.length > 0 and self.variance > 0):
+            raise InputError(
+                f"kernel: expected a length and a variance > 0, got {self.length}, {self.variance}"
+            )
+
+
+class OrnsteinUhlenbeck(_Scaled):
+    """``v exp(−r/ℓ)``: the law of ``dX = −X/ℓ dt + √(2v/ℓ) dW``; paths are rough."""
+
+    def __call__(self, r: Tensor) -> Tensor:
+        """Of the shape of r."""
+        return self.variance * (-r / self.length).exp()
+
+
+class Matern32(_Scaled):
+    """``v (1 + a) exp(−a)``, ``a = √3 r/ℓ``: paths have one derivative."""
+
+    def __call__(self, r: Tensor) -> Tensor:
+        """Of the shape of r."""
+        a = math.sqrt(3) * r / self.length
+        return self.variance * (1 + a) * (-a).exp()
+
+
+class Matern52(_Scaled):
+    """``v (1 + a + a²/3) exp(−a)``, ``a = √5 r/ℓ``: paths have two derivatives."""
+
+    def __call__(self, r: Tensor) -> Tensor:
+        """Of the shape of r."""
+        a = math.sqrt(5) * r / self.length
+        return self.variance * (1 + a + a**2 / 3) * (-a).exp()
+
+
+class SquaredExponential(_Scaled):
+    """``v exp(−r²/(2ℓ²))``: paths are smooth, and the covariance is nearly singular."""
+
+    def __call__(self, r: Tensor) -> Tensor:
+        """Of the shape of r."""
+        return self.variance * (-((r / self.length) ** 2) / 2).exp()
+
+
+@dataclass(frozen=True)
+class Periodic(_Scaled):
+    """``v exp(−2 sin²(π r/p)/ℓ²)``: paths repeat with the period p, of any form.
+
+    Args:
+        length: ℓ, in units of the period over π.
+        variance: v.
+        period: p.
+    """
+
+    period: float = 1.0
+
+    def __call__(self, r: Tensor) -> Tensor:
+        """Of the shape of r."""
+        half = (math.pi * r / self.period).sin() / self.length
+        return self.variance * (-2 * half**2).exp()
+
+
+KERNELS: Mapping[str, Callable[[float], Kernel]] = {
+    "matern12": OrnsteinUhlenbeck,
+    "matern32": Matern32,
+    "matern52": Matern52,
+    "rbf": SquaredExponential,
 }
-"""Correlation at the distance r, in units of the length scale."""
+"""Of variance 1, by name; called with the length."""
 
 
 def covariance_of(name: str, length: float, times: Tensor) -> Tensor:
@@ -37,10 +117,8 @@ def covariance_of(name: str, length: float, times: Tensor) -> Tensor:
     """
     if name not in KERNELS:
         raise UnknownName("kernel", name, KERNELS)
-    if not length > 0:
-        raise InputError(f"kernel '{name}': expected a length > 0, got {length}")
     at = times.double()
-    return KERNELS[name]((at.unsqueeze(-1) - at.unsqueeze(-2)).abs() / length)
+    return KERNELS[name](length)((at.unsqueeze(-1) - at.unsqueeze(-2)).abs())
 
 
 def factor_of(name: str, length: float, times: Tensor) -> Tensor:

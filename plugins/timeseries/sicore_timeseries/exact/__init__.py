@@ -6,7 +6,9 @@ from sicore_timeseries.exact.gaussian_law import GaussianLaw
 from sicore_timeseries.exact.gaussian_process import GaussianProcess
 from sicore_timeseries.exact.geometric_brownian import GeometricBrownianMotion
 from sicore_timeseries.exact.hawkes import Hawkes
-from sicore_timeseries.exact.kernels import (
+from sicore_timeseries.exact.state_space import Filtered, Moments, StateSpaceModel
+from sicore_timeseries.exact.switching import Mixture, SwitchingOrnsteinUhlenbeck
+from sicore_timeseries.kernels import (
     Kernel,
     Matern32,
     Matern52,
@@ -14,8 +16,6 @@ from sicore_timeseries.exact.kernels import (
     Periodic,
     SquaredExponential,
 )
-from sicore_timeseries.exact.state_space import Filtered, Moments, StateSpaceModel
-from sicore_timeseries.exact.switching import Mixture, SwitchingOrnsteinUhlenbeck
 
 __all__ = [
     "DoubleWell",

@@ -10,7 +10,7 @@ from torch import Tensor
 from sicore.errors import InputError
 from sicore.states import Noise
 from sicore_timeseries.exact.gaussian_law import GaussianLaw
-from sicore_timeseries.exact.kernels import Kernel
+from sicore_timeseries.kernels import Kernel
 
 
 @dataclass(frozen=True)
