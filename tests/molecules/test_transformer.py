@@ -179,6 +179,16 @@ def test_runs_in_bfloat16():
     assert 1e-5 < largest_difference(exact, {k: v.float() for k, v in out.items()}) < 0.1
 
 
+def test_logits_are_not_rounded_to_bfloat16():
+    """Rounded ones halve the share of valid molecules."""
+    net, x = network(dtype=torch.float32), graphs(dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = net(x, times(dtype=torch.float32))
+    for leaf in out.values():
+        assert leaf.dtype == torch.float32
+        assert (leaf.bfloat16().float() != leaf).float().mean() > 0.3
+
+
 def test_learns_after_it_was_used_for_sampling():
     x = graphs(sizes=(7,), size=7)
     pairs_of.cache_clear()
