@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -103,7 +104,7 @@ def strong_orders(exact: Tensor, field, z: Tensor, increments: Tensor) -> list[f
     for n in counts:
         made = solve(field, z, coarse(increments, n), [n])[:, 0]
         errors.append(float((made - exact).square().sum(1).mean().sqrt()))
-    return [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
+    return [math.log2(a / b) for a, b in pairwise(errors)]
 
 
 def test_geometric_brownian_motion_in_the_sense_of_stratonovich():

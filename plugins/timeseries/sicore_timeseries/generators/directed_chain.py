@@ -2,7 +2,8 @@ r"""A directed-chain SDE: each path is driven by noise and by another path of th
 
 ``dX = V0(t, X, X̃) dt + V1(t, X, X̃) dB``,  ``X_0 = ζ(v)``,  X̃ independent of v and B,
 
-in the Itô sense, by Euler steps; V0 and V1 are such that the law of X is that of X̃. A real path as
+in the Itô sense, by Euler steps; V0 and V1, bounded so that no path runs away and takes the next
+ones with it, are such that the law of X is that of X̃. A real path as
 the neighbour X̃ gives a path of the same law; this one, as the next neighbour, gives another. After
 q links all that is left of the first neighbour is what the noise of q links has not washed out, so
 that the chain forgets where it began: samples begin at the path that is 0, the mean of standardised
@@ -13,12 +14,13 @@ The loss is the distance of signatures (`signature_loss`) of real windows to the
 neighbours are other real windows, and to the second, whose neighbours are the paths of the first.
 Missing entries of a neighbour are the last one seen.
 
-Source: Min, Ichiba et al., "Directed chain generative adversarial networks", 2023: there the loss
+Source: Min, Hu and Ichiba, "Directed chain generative adversarial networks", 2023: there the loss
 is that of a neural CDE and of signatures.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -30,6 +32,8 @@ from sicore_timeseries.generators.base import Generator, descend
 from sicore_timeseries.generators.signature_loss import part_features, signature_distance
 from sicore_timeseries.generators.vector_fields import Grid, perceptron
 from sicore_timeseries.networks.control_paths import forward_filled
+
+FASTEST = 10.0  # the bound of V0 that training begins with, in deviations a window
 
 Coefficients = Callable[[Tensor, Tensor, Tensor], Tensor]
 """``[V0 | V1](t, x, x̃)``: of ``(B,)`` and twice ``(B, C)``, the matrices ``(B, C, 1 + W)``."""
@@ -91,13 +95,17 @@ class DirectedChain(Generator):
             1 + 2 * channels,
             width,
             channels * (1 + brownian),
+            nn.Tanh(),
             nn.Unflatten(1, (channels, 1 + brownian)),
         )
+        scale = torch.zeros(channels, 1 + brownian)
+        scale[:, 0] = math.log(FASTEST)
+        self.log_scale = nn.Parameter(scale)
 
     def coefficients(self, t: Tensor, x: Tensor, neighbour: Tensor) -> Tensor:
         """``[V0 | V1]``, ``(B, C, 1 + W)``."""
-        made: Tensor = self.field(torch.cat((t.unsqueeze(-1), x, neighbour), -1))
-        return made
+        bounded = self.field(torch.cat((t.unsqueeze(-1), x, neighbour), -1))
+        return self.log_scale.exp() * bounded
 
     def follow(self, neighbours: Tensor, times: Tensor, noise: Noise) -> Tensor:
         """The next link: a path beside each of the neighbours, ``(B, T, C)``.
