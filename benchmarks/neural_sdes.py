@@ -43,8 +43,8 @@ OU = 0.3  # its length
 JUDGES = 3
 FITS: dict[str, dict[str, Any]] = {
     "latent-sde": {"steps": 700, "batch_size": 64, "learning_rate": 3e-3},
-    "sde-gan": {"steps": 1000, "batch_size": 128, "learning_rate": 1e-3, "ema_decay": 0.995},
-    "directed-chain": {"steps": 500, "batch_size": 128, "learning_rate": 2e-3},
+    "sde-gan": {"steps": 1500, "batch_size": 128, "learning_rate": 2e-3, "ema_decay": 0.995},
+    "directed-chain": {"steps": 600, "batch_size": 128, "learning_rate": 3e-3},
 }
 
 
