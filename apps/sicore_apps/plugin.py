@@ -35,6 +35,12 @@ def sicore_register(registry: Registrar) -> None:
     )
     registry.add(
         "command",
+        "forecast",
+        "sicore_apps.forecast:command",
+        summary="Forecast the series of a table: paths, quantiles, and a page.",
+    )
+    registry.add(
+        "command",
         "market",
         "sicore_apps.market:command",
         summary="Simulate a market order by order; stylised facts of returns.",
