@@ -41,6 +41,12 @@ def sicore_register(registry: Registrar) -> None:
     )
     registry.add(
         "command",
+        "impute",
+        "sicore_apps.impute:command",
+        summary="Fill the gaps of a table's series with posterior samples.",
+    )
+    registry.add(
+        "command",
         "market",
         "sicore_apps.market:command",
         summary="Simulate a market order by order; stylised facts of returns.",

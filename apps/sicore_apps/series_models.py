@@ -15,13 +15,14 @@ from sicore_apps.generators import open_model
 from sicore_apps.series_options import Source
 
 if TYPE_CHECKING:
+    from sicore.config import RunConfig
     from sicore.hub import Model
     from sicore_timeseries.data.table import Table
 
 ANY = "timeseries/any"
 HELD = 0.1
 """The share of the last rows that a training does not see, so that they can tell how good it is."""
-MOST_HISTORY = 336
+MOST_HISTORY, WINDOW = 336, 48  # rows
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,22 @@ def chosen_model(
     steps = [] if wish.steps is None else [f"training.steps={wish.steps}"]
     shares = f"data.shares=[{1 - unseen:.4f},0,{unseen:.4f}]"
     config = load_config(preset, [*source.overrides(), shares, *settings, *steps])
-    click.echo(
-        f"training on {source.file}, kept in {place}; it goes on if you interrupt it", err=True
-    )
-    train(config, place, resume=not wish.overwrite, overwrite=wish.overwrite, device=device)
+    if not _is_of(place, config):
+        told = f"training on {source.file}, kept in {place}; if it is interrupted, it goes on"
+        click.echo(told, err=True)
+        over = wish.overwrite
+        train(config, place, resume=not over, overwrite=over, device=device)
     return Chosen(sicore.load(place, device=device), str(place), unseen)
+
+
+def _is_of(folder: Path, config: RunConfig) -> bool:
+    """Whether a folder has a whole model of this configuration."""
+    from sicore.config import load_config
+
+    if not (folder / "config.yaml").is_file():
+        return False
+    known, wanted = load_config(str(folder)).model_dump(), config.model_dump()
+    return {**known, "domain": None} == {**wanted, "domain": None}
 
 
 def _unseen(name: str, source: Source) -> float:
@@ -167,3 +179,18 @@ def held_for(table: Table, horizon: int) -> float:
     """
     rows = max(len(series) for series in table.series)
     return min(max(HELD, 2 * horizon / rows), 0.3)
+
+
+def window_for(table: Table, length: int | None) -> int:
+    """The rows of generated windows: as asked for, or 48, or a fourth of a short series.
+
+    Raises:
+        InputError: the series are shorter than what was asked for.
+    """
+    rows = max(len(series) for series in table.series)
+    if length is not None and length > rows // 2:
+        raise InputError(
+            f"--length {length}: {rows} rows are too few to learn such windows; choose at most "
+            f"{max(2, rows // 2)}"
+        )
+    return length or max(2, min(WINDOW, rows // 4))

@@ -103,14 +103,17 @@ class Surrounded:
         return max(LAGS) * season, -min(LAGS) * season
 
     def frame(self, stretch: Stretch) -> Framed:
-        """The channels of a window follow each other."""
+        """The channels of a window follow each other; those without a gap are not asked about."""
         batch, rows, channels = stretch.known.shape
         apart = stretch.known.transpose(1, 2).reshape(batch * channels, rows)
-        given = surroundings(apart, stretch.first, stretch.length, stretch.season)
+        whole = stretch.window(apart)
+        asked = whole.isnan().any(1)
+        given = surroundings(apart[asked], stretch.first, stretch.length, stretch.season)
 
         def values(drawn: Tensor) -> Tensor:
-            raw = drawn.squeeze(-1) * given.spread + given.level
-            return raw.view(batch, channels, -1).transpose(1, 2)
+            filled = whole.clone()
+            filled[asked] = drawn.squeeze(-1) * given.spread + given.level
+            return filled.view(batch, channels, -1).transpose(1, 2)
 
         condition = {"observed": given.observed.unsqueeze(-1), "calendar": given.features}
         return Framed({key: value.float() for key, value in condition.items()}, values)
