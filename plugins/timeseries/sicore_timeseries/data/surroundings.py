@@ -87,9 +87,9 @@ def lines(values: Tensor) -> Tensor:
     after = torch.where(known, rows, none).flip(-1).cummin(-1).values.flip(-1)
     left = torch.where(before < 0, after, before).clamp(0, none - 1)
     right = torch.where(after == none, before, after).clamp(0, none - 1)
-    share = (rows - left) / (right - left).clamp_min(1)
+    share = (rows - left).to(values) / (right - left).clamp_min(1)
     low, high = values.gather(-1, left), values.gather(-1, right)
-    return low + share.to(values) * (high - low)
+    return low + share * (high - low)
 
 
 def _at(known: Tensor, rows: Tensor) -> Tensor:
