@@ -3,12 +3,11 @@ r"""A directed-chain SDE: each path is driven by noise and by another path of th
 ``dX = V0(t, X, X̃) dt + V1(t, X, X̃) dB``,  ``X_0 = ζ(v)``,  X̃ independent of v and B,
 
 in the Itô sense, by Euler steps; V0 and V1, bounded so that no path runs away and takes the next
-ones with it, are such that the law of X is that of X̃. A real path as
-the neighbour X̃ gives a path of the same law; this one, as the next neighbour, gives another. After
-q links all that is left of the first neighbour is what the noise of q links has not washed out, so
-that the chain forgets where it began: samples begin at the path that is 0, the mean of standardised
-windows, and walk ``links`` of them. What a path has from its neighbour it need not have from noise,
-which helps laws with several modes.
+ones with it, are such that the law of X is that of X̃. A real path as the neighbour X̃ gives a path
+of the same law; this one, as the next neighbour, gives another. After q links all that is left of
+the first neighbour is what the noise of q links has not washed out, so that the chain forgets where
+it began: samples begin at the path that is 0, the mean of standardised windows, and walk ``links``
+of them.
 
 The loss is the distance of signatures (`signature_loss`) of real windows to the first link, whose
 neighbours are other real windows, and to the second, whose neighbours are the paths of the first.
