@@ -47,6 +47,12 @@ def sicore_register(registry: Registrar) -> None:
     registry.add(
         "domain", "timeseries", "sicore_timeseries.domain:TimeSeries", "Windows of values in time"
     )
+    registry.add(
+        "model",
+        "timeseries/any",
+        "sicore_timeseries:models/any",
+        "Forecasts and filled gaps of any regular series, one column at a time; 3.1 M parameters",
+    )
     for name, target, summary in NETWORKS:
         where = f"sicore_timeseries.networks.{target}"
         registry.add("backbone", f"timeseries/{name}", where, summary)
