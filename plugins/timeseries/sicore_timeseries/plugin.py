@@ -14,6 +14,7 @@ SICORE_API = 1
 DATASETS = (
     ("file", "series_file:SeriesFile", "Your own series: data.file=PATH, CSV or Parquet"),
     ("sines", "sines:Sines", "Generated waves of random frequency and phase"),
+    ("exact", "processes:ExactProcess", "A process whose law is known: data.process=NAME"),
     ("stocks", "stocks:Stocks", "Daily prices and volumes of a share, 6 columns"),
     ("energy", "energy:Energy", "Energy use and air of a house, 28 columns, ten minutes apart"),
     ("etth1", "ett:ETTh1", "Load and oil temperature of a transformer, 7 columns, hourly"),
@@ -33,6 +34,7 @@ PRESETS = (
     ("file", "Your own series: generates, forecasts and fills gaps"),
     ("forecast", "Forecasts of your own series, relative to the last known value"),
     ("impute", "Gaps of your own series, also with irregular moments"),
+    ("foellmer", "Forecasts of your own series, on paths that start in the present"),
     ("sines", "Waves of random frequency and phase, windows of 24"),
     ("stocks", "Prices and volumes of a share, windows of 24"),
     ("energy", "Energy use and air of a house, windows of 24"),
