@@ -13,6 +13,7 @@ SICORE_API = 1
 
 DATASETS = (
     ("file", "series_file:SeriesFile", "Your own series: data.file=PATH, CSV or Parquet"),
+    ("any", "any_series:AnySeries", "Made-up series of one channel, for a model of any series"),
     ("sines", "sines:Sines", "Generated waves of random frequency and phase"),
     ("exact", "processes:ExactProcess", "A process whose law is known: data.process=NAME"),
     ("stocks", "stocks:Stocks", "Daily prices and volumes of a share, 6 columns"),
@@ -35,6 +36,7 @@ PRESETS = (
     ("forecast", "Forecasts of your own series, relative to the last known value"),
     ("impute", "Gaps of your own series, also with irregular moments"),
     ("foellmer", "Forecasts of your own series, on paths that start in the present"),
+    ("any", "Any series: trained on made-up ones, forecasts and fills what it has never seen"),
     ("sines", "Waves of random frequency and phase, windows of 24"),
     ("stocks", "Prices and volumes of a share, windows of 24"),
     ("energy", "Energy use and air of a house, windows of 24"),
