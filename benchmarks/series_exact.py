@@ -56,6 +56,7 @@ from sicore_timeseries.exact import examples
 from sicore_timeseries.metrics import gaussian_log_score, pit_values
 
 Rows = dict[str, Any]
+COLUMNS = ("figure", "floor", "gate", "passed")
 
 
 @dataclass(frozen=True)
@@ -361,7 +362,7 @@ class Case:
 
     measure: Callable[[Model, Size], Rows]
     data: Mapping[str, Any]
-    steps: int = 1500
+    steps: int = 1000
     preset: str = "file"
     domain: Mapping[str, Any] = field(default_factory=dict)
 
@@ -379,7 +380,7 @@ CASES: Mapping[str, Case] = {
     "ou, random times, from a Gaussian process": Case(
         ou_random,
         {"process": "ou", "irregular": 1.0, "task": BOTH},
-        steps=2000,
+        steps=1500,
         domain={"kernel": ("matern12", 0.5)},
     ),
     "ou, from the present": Case(
@@ -389,8 +390,10 @@ CASES: Mapping[str, Case] = {
     "ar1": Case(autoregression(examples.AR1), {"process": "ar1", "task": BOTH}),
     "var1": Case(autoregression(examples.VAR1), {"process": "var1", "task": BOTH}),
     "gbm": Case(gbm, {"process": "gbm", "task": GENERATE}),
-    "matern": Case(gaps_of(examples.MATERN), {"process": "matern", "task": IMPUTE}),
-    "periodic": Case(gaps_of(examples.PERIODIC), {"process": "periodic", "task": IMPUTE}),
+    "matern": Case(gaps_of(examples.MATERN), {"process": "matern", "task": IMPUTE}, steps=1500),
+    "periodic": Case(
+        gaps_of(examples.PERIODIC), {"process": "periodic", "task": IMPUTE}, steps=1500
+    ),
     "state space": Case(state_space, {"process": "state-space", "task": FORECAST}),
     "switching": Case(switching, {"process": "switching", "task": FORECAST, "horizon": 20}),
     "double well": Case(double_well, {"process": "double-well", "task": GENERATE}),
@@ -403,17 +406,36 @@ def main() -> None:
     options = arguments(__doc__, models=Path("runs/series-exact"))
     torch.set_num_threads(1)
     size = Size(320, 125, 8, 0.04) if options.quick else Size()
-    figures: dict[str, Any] = {"windows": size.windows, "asked": size.asked, "draws": size.draws}
+    drawn = {"windows": size.windows, "asked": size.asked, "draws": size.draws}
+    table: list[dict[str, Any]] = []
+    beside: dict[str, Any] = {}
+    models: dict[str, Any] = {}
+    figures = {"drawn": drawn, "laws": table, "models": models, "beside": beside}
     for name, case in CASES.items():
         data = {"paired": True, **case.data} if case.preset == "foellmer" else case.data
         folder = options.models / name.replace(", ", "-").replace(" ", "-")
         start = time.process_time()
-        model = trained(folder, data, round(size.steps * case.steps), case.preset, **case.domain)
+        steps = round(size.steps * case.steps)
+        model = trained(folder, data, steps, case.preset, **case.domain)
         middle = time.process_time()
-        rows = case.measure(model, size)
-        seconds = [round(middle - start, 1), round(time.process_time() - middle, 1)]
-        figures[name] = {"steps": case.steps, "cpu_seconds": seconds, **rows}
+        for what, found in named(case.measure(model, size)):
+            table.append({"process": name, "row": what} | {key: found.pop(key) for key in COLUMNS})
+            if found:
+                beside[f"{name}: {what}"] = found
+        seconds = [middle - start, time.process_time() - middle]
+        models[name] = {"steps": steps, "cpu_seconds": [round(part, 1) for part in seconds]}
         record("series_exact", options, figures)
+
+
+def named(rows: Rows, before: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """The rows of a nested table, each with its path as a name."""
+    found = []
+    for name, value in rows.items():
+        if "figure" in value:
+            found.append((before + name, value))
+        else:
+            found += named(value, f"{before}{name}: ")
+    return found
 
 
 if __name__ == "__main__":

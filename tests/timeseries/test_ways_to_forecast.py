@@ -14,6 +14,8 @@ from sicore.hub import Model
 from sicore.hub.build import build_parts
 from sicore.inverse import MMPS, Inpaint
 from sicore.states import Noise
+from sicore_timeseries.answers.drawing import Rows, fill
+from sicore_timeseries.answers.plans import forecast_plan
 from sicore_timeseries.exact import GaussianLaw, GaussianProcess, OrnsteinUhlenbeck
 from sicore_timeseries.kernels import covariance_of
 
@@ -103,6 +105,16 @@ def test_a_path_from_the_present(task, kernel):
     x0 = model.domain.start(observed).double().expand(N, -1, -1)
     made = model.sample(N, {"observed": observed[0]}, x0=x0, steps=64, batch_size=N)
     check(made.x, task)
+
+
+def test_a_table_is_forecast_from_its_present():
+    """``sicore forecast``: windows of a series on its grid, from a path that starts in them."""
+    model = exact_model("foellmer")
+    observed = WINDOW.masked_fill(hidden("forecast"), NAN)
+    rows = Rows(observed[0], torch.arange(T).double(), torch.zeros(T, 0).double(), season=1)
+    plan = forecast_plan(rows=5, horizon=3, length=T, ahead=3)
+    made = fill(model, rows, plan, samples=N, batch_size=N, steps=64)
+    check(torch.from_numpy(made), "forecast")
 
 
 @pytest.mark.parametrize("preset", ["file", "foellmer"])

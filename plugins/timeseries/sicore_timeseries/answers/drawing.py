@@ -98,12 +98,14 @@ def fill(
         stretches = [_stretch(paths, rows, window, plan.length, domain) for window in windows]
         framed = domain.framing.frame(_together(stretches))
         given = framed.condition
-        start = domain.start(given["observed"], given["times"])
+        x0 = None
+        if model.interpolant.two_sided:
+            x0 = domain.start(given["observed"], given.get("times"))
         drawn = sample_bulk(
             model,
-            len(start),
+            len(given["observed"]),
             condition=given,
-            x0=start if model.interpolant.two_sided else None,
+            x0=x0,
             batch_size=batch_size,
             seed=seed + turn,
             **options,
