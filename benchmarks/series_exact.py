@@ -16,7 +16,6 @@ every process, so that a run that was stopped goes on.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -356,13 +355,15 @@ class Case:
         measure: its rows.
         data: parameters of ``timeseries/exact``.
         steps: of training.
+        width: of the perceptron.
         preset: of ``timeseries``.
         domain: parameters of the domain.
     """
 
     measure: Callable[[Model, Size], Rows]
     data: Mapping[str, Any]
-    steps: int = 1000
+    steps: int = 1200
+    width: int = 128
     preset: str = "file"
     domain: Mapping[str, Any] = field(default_factory=dict)
 
@@ -371,16 +372,18 @@ def tasks(*names: str) -> dict[str, float]:
     return dict.fromkeys(names, 1.0)
 
 
+WIDE = 192
 GENERATE, FORECAST, IMPUTE = tasks("generate"), tasks("forecast"), tasks("impute")
 BOTH = tasks("generate", "forecast")
 ALL = {**BOTH, "impute": 2.0}
 
 CASES: Mapping[str, Case] = {
-    "ou": Case(ou, {"process": "ou", "task": ALL}, steps=2500),
+    "ou": Case(ou, {"process": "ou", "task": ALL}, 2500, WIDE),
     "ou, random times, from a Gaussian process": Case(
         ou_random,
         {"process": "ou", "irregular": 1.0, "task": BOTH},
-        steps=1500,
+        1500,
+        WIDE,
         domain={"kernel": ("matern12", 0.5)},
     ),
     "ou, from the present": Case(
@@ -390,9 +393,9 @@ CASES: Mapping[str, Case] = {
     "ar1": Case(autoregression(examples.AR1), {"process": "ar1", "task": BOTH}),
     "var1": Case(autoregression(examples.VAR1), {"process": "var1", "task": BOTH}),
     "gbm": Case(gbm, {"process": "gbm", "task": GENERATE}),
-    "matern": Case(gaps_of(examples.MATERN), {"process": "matern", "task": IMPUTE}, steps=1500),
+    "matern": Case(gaps_of(examples.MATERN), {"process": "matern", "task": IMPUTE}, 1500, WIDE),
     "periodic": Case(
-        gaps_of(examples.PERIODIC), {"process": "periodic", "task": IMPUTE}, steps=1500
+        gaps_of(examples.PERIODIC), {"process": "periodic", "task": IMPUTE}, 1500, WIDE
     ),
     "state space": Case(state_space, {"process": "state-space", "task": FORECAST}),
     "switching": Case(switching, {"process": "switching", "task": FORECAST, "horizon": 20}),
@@ -414,16 +417,13 @@ def main() -> None:
     for name, case in CASES.items():
         data = {"paired": True, **case.data} if case.preset == "foellmer" else case.data
         folder = options.models / name.replace(", ", "-").replace(" ", "-")
-        start = time.process_time()
         steps = round(size.steps * case.steps)
-        model = trained(folder, data, steps, case.preset, **case.domain)
-        middle = time.process_time()
+        model = trained(folder, data, steps, case.width, case.preset, **case.domain)
         for what, found in named(case.measure(model, size)):
             table.append({"process": name, "row": what} | {key: found.pop(key) for key in COLUMNS})
             if found:
                 beside[f"{name}: {what}"] = found
-        seconds = [middle - start, time.process_time() - middle]
-        models[name] = {"steps": steps, "cpu_seconds": [round(part, 1) for part in seconds]}
+        models[name] = {"width": case.width, "batch": 128, **model.metrics["training"]}
         record("series_exact", options, figures)
 
 

@@ -6,6 +6,7 @@ the figure must not exceed, and whether it ``passed``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from torch import Tensor
 
 import sicore
 from sicore.config import load_config, parse_config
+from sicore.files import read_json, write_json
 from sicore.hub import Model
 from sicore.states import Noise
 from sicore.training import train
@@ -25,7 +27,7 @@ from sicore_timeseries.metrics import bures_wasserstein_to, crps, energy_score, 
 NAN, LENGTH, AHEAD = float("nan"), 24, 12
 REGULAR = torch.linspace(0, 1, LENGTH, dtype=torch.float64)
 DATA = {"horizon": AHEAD, "masks": 4}
-BATCH, WIDTH = 2000, 192
+BATCH = 2000
 REPEATS = 8  # exact samples, for a floor that is no accident
 KOLMOGOROV = 1.628
 """The Kolmogorov–Smirnov distance of n values exceeds this over √n in one of 100 right cases."""
@@ -39,7 +41,12 @@ def row(figure: float, floor: float, gate: float, **more: Any) -> dict[str, Any]
 
 
 def trained(
-    folder: Path, data: Mapping[str, Any], steps: int, preset: str = "file", **domain: Any
+    folder: Path,
+    data: Mapping[str, Any],
+    steps: int,
+    width: int,
+    preset: str = "file",
+    **domain: Any,
 ) -> Model:
     """A perceptron on windows of an exact process; one that lies in the folder is taken from it.
 
@@ -47,16 +54,22 @@ def trained(
         folder: of the model.
         data: parameters of the data set ``timeseries/exact``.
         steps: of training, of 128 windows.
+        width: of the perceptron.
         preset: of ``timeseries``.
         domain: parameters of the domain.
     """
     if not (folder / "config.yaml").exists():
         config = load_config(f"timeseries/{preset}").model_dump()
         config["domain"] |= domain
-        config["network"]["width"] = WIDTH
+        config["network"]["width"] = width
         config["data"] = {"name": "timeseries/exact", "window": LENGTH, **DATA, **data}
         config["training"] |= {"steps": steps, "checkpoint_every": steps, "log_every": steps}
+        start = time.process_time()
         train(parse_config(config), folder, device="cpu", progress=False, overwrite=True)
+        seconds = round(time.process_time() - start, 1)
+        metrics = read_json(folder / "metrics.json")
+        metrics["training"]["cpu_seconds"] = seconds
+        write_json(folder / "metrics.json", metrics)
     return sicore.load(folder, device="cpu")
 
 
