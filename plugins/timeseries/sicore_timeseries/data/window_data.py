@@ -13,6 +13,7 @@ from sicore.errors import InputError
 from sicore.states import Noise
 from sicore_timeseries.data.level import last_known
 from sicore_timeseries.data.scaling import MinMax, Scaling, fit_scaling
+from sicore_timeseries.data.states import bridged, states
 from sicore_timeseries.data.table import Table
 from sicore_timeseries.data.tasks import Tasks
 from sicore_timeseries.data.thinning import thinned
@@ -28,7 +29,8 @@ class WindowData:
     Item k is window ``k mod W``, of W, with mask number ``k // W``: so every batch can be repeated.
     Items are raw values, float32 ``(B, T, C)`` with NaN where the data have none. Conditions are
     ``observed``, the same with NaN also where the task hides them; ``times`` ``(B, T)`` in units
-    of the window; and, if moments are dates, ``calendar`` ``(B, T, K)``.
+    of the window; and, if moments are dates, ``calendar`` ``(B, T, K)``. Paired windows also have
+    ``x0``, the state that a two-sided path starts from.
 
     Args:
         windows: of one split.
@@ -39,6 +41,7 @@ class WindowData:
         scaling: the name of one of `SCALINGS`.
         relative: whether items and what is observed of them are differences from the last value
             that is observed, see `last_known`; not for windows of which nothing is.
+        paired: whether x0 is given: what is observed, and what it says of the rest (`bridged`).
         seed: of the masks.
 
     Raises:
@@ -56,6 +59,7 @@ class WindowData:
         masks: int | None = None,
         scaling: str = "standard",
         relative: bool = False,
+        paired: bool = False,
         seed: int = 0,
     ) -> None:
         self.windows, self.columns, self.seed = windows, tuple(columns), seed
@@ -70,7 +74,7 @@ class WindowData:
                 "relative windows need a last known value: leave the task 'generate' out, or set "
                 "relative to false"
             )
-        self.relative = relative
+        self.relative, self.paired = relative, paired
         fitted = self._some().numpy() if relative else windows.used()
         self.scaling: Scaling = fit_scaling(scaling, fitted)
 
@@ -80,6 +84,13 @@ class WindowData:
 
     def batch(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Raw values ``(B, T, C)`` and the conditions."""
+        values, given = self._windows(indices)
+        if self.paired:
+            start = bridged(given["observed"], given["times"])
+            given["x0"] = states(start, self.scaling)
+        return values, given
+
+    def _windows(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         values, given = self.windows.take(indices % len(self.windows))
         hidden = self.tasks.hidden(Noise(self.seed, indices.long()), values.shape[-1])
         observed = values.masked_fill(hidden, torch.nan)
@@ -89,7 +100,7 @@ class WindowData:
     def _some(self) -> Tensor:
         """Rows of windows that are spread over the data, ``(n, C)``."""
         chosen = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
-        return self.batch(chosen)[0].flatten(0, 1)
+        return self._windows(chosen)[0].flatten(0, 1)
 
     def domain_config(self) -> dict[str, Any]:
         """What the ``domain:`` section learns from these windows: their size and their scaling."""
