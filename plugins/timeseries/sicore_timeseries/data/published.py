@@ -66,7 +66,7 @@ class Published(WindowData):
         horizon: int | None = None,
         task: dict[str, float] | None = None,
         masks: int | None = None,
-        scaling: str = "standard",
+        scaling: str | tuple[str, ...] = "standard",
         dropped: float = 0.0,
         compact: bool = False,
         seed: int = 0,

@@ -54,7 +54,7 @@ class SeriesFile(WindowData):
         stride: int = 1,
         task: dict[str, float] | None = None,
         masks: int | None = None,
-        scaling: str = "standard",
+        scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
         time: str | None = None,
         columns: tuple[str, ...] = (),

@@ -47,7 +47,7 @@ class Sines(WindowData):
         horizon: int | None = None,
         task: dict[str, float] | None = None,
         masks: int | None = None,
-        scaling: str = "standard",
+        scaling: str | tuple[str, ...] = "standard",
         dropped: float = 0.0,
         seed: int = 0,
     ) -> None:

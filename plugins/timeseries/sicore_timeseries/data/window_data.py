@@ -11,15 +11,16 @@ from torch import Tensor
 
 from sicore.errors import InputError
 from sicore.states import Noise
+from sicore_timeseries.data.base_scaling import Scaling
 from sicore_timeseries.data.level import last_known
-from sicore_timeseries.data.scaling import MinMax, Scaling, fit_scaling
+from sicore_timeseries.data.scaling import MinMax, fit_scaling
 from sicore_timeseries.data.table import Table
 from sicore_timeseries.data.tasks import Tasks
 from sicore_timeseries.data.thinning import thinned
 from sicore_timeseries.data.windows import SHARES, Windows
 
 MASKS = 16  # of each window, where they are random
-SOME = 4096  # windows that the scale of relative values is measured on
+SOME = 4096  # windows that scalings of windows and of relative values are fitted to
 
 
 class WindowData:
@@ -36,7 +37,7 @@ class WindowData:
         task: the share of each task, see `Tasks`; only ``generate`` if not given.
         horizon: the rows that a forecast hides; half of the window if not given.
         masks: how many masks a window has; 16 if not given, or 1 where all would be the same.
-        scaling: the name of one of `SCALINGS`.
+        scaling: the name of one of `SCALINGS`, or several names, applied in turn.
         relative: whether items and what is observed of them are differences from the last value
             that is observed, see `last_known`; not for windows of which nothing is.
         seed: of the masks.
@@ -54,7 +55,7 @@ class WindowData:
         task: Mapping[str, float] | None = None,
         horizon: int | None = None,
         masks: int | None = None,
-        scaling: str = "standard",
+        scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
         seed: int = 0,
     ) -> None:
@@ -71,8 +72,9 @@ class WindowData:
                 "relative to false"
             )
         self.relative = relative
-        fitted = self._some().numpy() if relative else windows.used()
-        self.scaling: Scaling = fit_scaling(scaling, fitted)
+        some = self._some()
+        rows = some.reshape(-1, some.shape[-1]) if relative else windows.used()
+        self.scaling: Scaling = fit_scaling(scaling, rows, some)
 
     def __len__(self) -> int:
         """The number of windows, times the masks of each."""
@@ -86,10 +88,10 @@ class WindowData:
         level = last_known(observed) if self.relative else 0.0
         return values - level, {"observed": observed - level, **given}
 
-    def _some(self) -> Tensor:
-        """Rows of windows that are spread over the data, ``(n, C)``."""
+    def _some(self) -> np.ndarray:
+        """Windows that are spread over the data, float64 ``(W, T, C)``."""
         chosen = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
-        return self.batch(chosen)[0].flatten(0, 1)
+        return self.batch(chosen)[0].double().numpy()
 
     def domain_config(self) -> dict[str, Any]:
         """What the ``domain:`` section learns from these windows: their size and their scaling."""
