@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self
 
@@ -54,3 +54,13 @@ class Scaling:
 def like(numbers: np.ndarray, x: Tensor) -> Tensor:
     """The numbers as a tensor of the dtype and device of x."""
     return torch.from_numpy(numbers).to(x)
+
+
+def written(numbers: np.ndarray) -> list[str]:
+    """The rows of a matrix as texts: a configuration has room for a few thousand entries only."""
+    return [" ".join(map(repr, row.tolist())) for row in numbers]
+
+
+def read(rows: Sequence[str]) -> np.ndarray:
+    """The matrix of such texts, float64."""
+    return np.stack([np.array(row.split(), np.float64) for row in rows])

@@ -32,7 +32,7 @@ import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore_timeseries.data.base_scaling import Scaling, like
+from sicore_timeseries.data.base_scaling import Scaling, like, read, written
 from sicore_timeseries.data.normal_scores import NormalScores
 
 WANDERS = 0.5  # the largest deviation of steps, in deviations of the column, of one that wanders
@@ -63,13 +63,13 @@ class Step:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
         """From plain numbers."""
-        lag, mixing = (np.asarray(config[name], np.float64) for name in ("lag", "mixing"))
+        lag, mixing = read(config["lag"]), read(config["mixing"])
         return cls(lag, mixing, NormalScores.of(config["scores"]))
 
     @property
     def config(self) -> dict[str, Any]:
         """As plain numbers."""
-        lag, mixing = self.lag.tolist(), self.mixing.tolist()
+        lag, mixing = written(self.lag), written(self.mixing)
         return {"lag": lag, "mixing": mixing, "scores": self.scores.config}
 
     def expected(self, row: Tensor) -> Tensor:

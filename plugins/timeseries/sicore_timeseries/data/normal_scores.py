@@ -17,6 +17,8 @@ import torch
 from scipy.special import ndtr, ndtri
 from torch import Tensor
 
+from sicore_timeseries.data.base_scaling import read, written
+
 KNOTS = 33
 ATOM = 1 / 128  # the least share of the values that makes one of them an atom
 DISCRETE = 128  # a column with no more values than this has atoms only
@@ -58,14 +60,14 @@ class NormalScores:
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
         """From plain numbers."""
-        x, y = ([np.asarray(line, np.float64) for line in config[axis]] for axis in "xy")
-        return cls(tuple(map(Line, x, y)), np.asarray(config["near"], np.float64))
+        lines = (Line(*read(line)) for line in config["lines"])
+        return cls(tuple(lines), np.asarray(config["near"], np.float64))
 
     @property
     def config(self) -> dict[str, Any]:
-        """As plain numbers."""
-        lines = {axis: [getattr(line, axis).tolist() for line in self.lines] for axis in "xy"}
-        return {**lines, "near": self.near.tolist()}
+        """As plain numbers, and texts of numbers."""
+        lines = [written(np.stack(line)) for line in self.lines]
+        return {"lines": lines, "near": self.near.tolist()}
 
     def encode(self, x: Tensor) -> Tensor:
         """Scores of float64 values ``(..., C)``; NaN stay NaN."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from sicore.errors import InputError
 from sicore.states import Noise
 from sicore_timeseries.data.base_scaling import Scaling
+from sicore_timeseries.data.filling import filled_windows
 from sicore_timeseries.data.level import last_known
 from sicore_timeseries.data.scaling import MinMax, fit_scaling
 from sicore_timeseries.data.table import Table
@@ -40,7 +41,9 @@ class WindowData:
         scaling: the name of one of `SCALINGS`, or several names, applied in turn.
         relative: whether items and what is observed of them are differences from the last value
             that is observed, see `last_known`; not for windows of which nothing is.
-        seed: of the masks.
+        fill: draw the values that are missing, so that windows are whole, see `filled_windows`:
+            the name of the scaling after which they are most nearly normal.
+        seed: of masks and draws.
 
     Raises:
         UnknownName, InputError: as `Tasks` and `fit_scaling` do; for relative windows of which
@@ -57,8 +60,10 @@ class WindowData:
         masks: int | None = None,
         scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
+        fill: str | None = None,
         seed: int = 0,
     ) -> None:
+        windows = windows if fill is None else filled_windows(windows, fill, seed)
         self.windows, self.columns, self.seed = windows, tuple(columns), seed
         length = windows.length
         ahead = length // 2 if horizon is None else horizon
