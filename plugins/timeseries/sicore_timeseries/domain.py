@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sicore.errors import InputError
+from sicore.errors import InputError, UnknownName
 from sicore.hub import Array, Domain
 from sicore.hub.conditions import ConditionKind
 from sicore.predictions import Condition
 from sicore.states import CorrelatedSpace, MaskedSpace, Noise, State, StateSpace, TensorSpace
 from sicore_timeseries.data.scaling import Standard, read_scaling
+from sicore_timeseries.framing import FRAMINGS, Framing
 from sicore_timeseries.kernels import factor_of
 
 if TYPE_CHECKING:
@@ -40,18 +41,22 @@ class TimeSeries(Domain):
         scaling: how values are standardised, as `sicore_timeseries.data.scaling` writes it; None
             for values that are standardised already.
         calendar: the number of features of the calendar.
+        framing: how the rows of a series become what a model is asked: ``absolute`` values, those
+            ``relative`` to the last known one, or one column at a time ``surrounded`` by those
+            some seasons away; see `sicore_timeseries.framing`.
         kernel: of the Gaussian process that paths start from: its name (``rbf``, ``matern12``,
             ``matern32``, ``matern52``) and its length in units of the window, e.g.
             ``["matern12", 0.3]``; None is white noise.
 
     Raises:
-        InputError: for a length below 1, or no channels.
+        InputError, UnknownName: for a length below 1, no channels, or an unknown framing.
     """
 
     name: ClassVar[str] = "timeseries"
     suffixes: ClassVar[frozenset[str]] = frozenset({".csv", ".parquet"})
     standardised: ClassVar[bool] = True
     space: TensorSpace
+    framing: Framing
 
     def __init__(
         self,
@@ -59,6 +64,7 @@ class TimeSeries(Domain):
         channels: Sequence[str],
         scaling: Mapping[str, Any] | None = None,
         calendar: int = 0,
+        framing: str = "absolute",
         kernel: tuple[str, float] | None = None,
     ) -> None:
         self.channels = tuple(channels)
@@ -68,7 +74,9 @@ class TimeSeries(Domain):
                 f"domain: expected a length >= 1 and names of channels, got {length} and {count}"
             )
         self.scaling = read_scaling(scaling) if scaling else unscaled(count)
-        self.calendar, self.kernel = calendar, kernel
+        if framing not in FRAMINGS:
+            raise UnknownName("framing", framing, FRAMINGS)
+        self.calendar, self.framing, self.kernel = calendar, FRAMINGS[framing], kernel
         self.space = TensorSpace((length, count))
         self.conditions: Mapping[str, ConditionKind] = {
             OBSERVED: Array((length, count)),

@@ -105,6 +105,7 @@ class WindowData:
             "channels": list(self.columns),
             "scaling": self.scaling.config,
             "calendar": self.windows.calendar.shape[1],
+            "framing": "relative" if self.relative else "absolute",
         }
 
     def min_max(self) -> MinMax:
