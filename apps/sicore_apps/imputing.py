@@ -117,7 +117,7 @@ def regular_moments(series: Series, every: str) -> pd.Index:
         if step <= 0:
             raise ValueError
         first = np.ceil(series.index[0] / step) * step
-        return pd.Index(np.arange(first, series.index[-1] + step / 2, step))
+        return pd.Index(np.arange(first, series.index[-1] + 1e-9 * step, step))
     except ValueError:
         kind = "a step such as 1h, 15min or 1D" if series.dates else "a number above 0"
         raise InputError(f"--every {every}: expected {kind}") from None
@@ -237,17 +237,4 @@ def quantiles(made: list[Filled], columns: tuple[str, ...]) -> pd.DataFrame:
                 paths = one.paths[:, rows, number : number + 1]
                 times = one.series.index[rows]
                 parts.append(quantile_table(paths, times, [column], series=one.series.name))
-    return pd.concat(parts, ignore_index=True)
-
-
-def all_paths(made: list[Filled], columns: tuple[str, ...]) -> pd.DataFrame:
-    """All paths as one table: series, path, time, the columns."""
-    parts = []
-    for one in made:
-        count, rows, _ = one.paths.shape
-        frame = pd.DataFrame(one.paths.reshape(count * rows, -1), columns=list(columns))
-        frame.insert(0, "time", list(one.series.index) * count)
-        frame.insert(0, "path", np.repeat(np.arange(1, count + 1), rows))
-        frame.insert(0, "series", one.series.name)
-        parts.append(frame)
     return pd.concat(parts, ignore_index=True)
