@@ -54,14 +54,14 @@ PUBLISHED = {
 """Discriminative scores of Stocks, Energy and Sines, windows of 24."""
 
 
-def model_of(name: str, models: Path, scratch: Path, steps: int | None) -> tuple[Model, float]:
-    """The trained model of a set, and how many seconds of processor its training took here."""
+def model_of(name: str, models: Path, scratch: Path, steps: int | None) -> tuple[Model, int | None]:
+    """The trained model of a set, and the seconds of processor of its training, if it was here."""
     if (models / name / "config.yaml").exists():
-        return sicore.load(models / name, device="cpu"), 0.0
+        return sicore.load(models / name, device="cpu"), None
     changes = ["data.split=all", *([f"training.steps={steps}"] if steps else [])]
     begun = time.process_time()
     train(load_config(f"timeseries/{name}", changes), scratch / name, device="cpu", progress=False)
-    return sicore.load(scratch / name, device="cpu"), time.process_time() - begun
+    return sicore.load(scratch / name, device="cpu"), round(time.process_time() - begun)
 
 
 def strict(made: Tensor, real: Tensor, unit: Tensor) -> dict[str, float]:
@@ -145,7 +145,7 @@ def main() -> None:
             steps = 20 if options.quick else None
             model, seconds = model_of(name, options.models, Path(scratch), steps)
             found = measured(name, model, options.quick)
-            figures[name] = {"seconds of processor for training": round(seconds), **found}
+            figures[name] = {"seconds of processor for training": seconds, **found}
             record("series_sets", options, figures)
 
 
