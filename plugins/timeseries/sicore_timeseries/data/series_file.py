@@ -25,7 +25,7 @@ class SeriesFile(WindowData):
         task: the share of each task, see `Tasks`.
         masks: how many masks a window has, see `WindowData`.
         scaling: see `SCALINGS`.
-        relative: see `WindowData`, as is fill.
+        relative: see `WindowData`, as are paired and fill.
         time: the time column; found if not given.
         columns: those of values; by default all that hold numbers.
         key: the column that names the series, for several in one file.
@@ -56,6 +56,7 @@ class SeriesFile(WindowData):
         masks: int | None = None,
         scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
+        paired: bool = False,
         fill: str | None = None,
         time: str | None = None,
         columns: tuple[str, ...] = (),
@@ -96,6 +97,7 @@ class SeriesFile(WindowData):
             masks=masks,
             scaling=scaling,
             relative=relative,
+            paired=paired,
             fill=fill,
             seed=seed,
         )

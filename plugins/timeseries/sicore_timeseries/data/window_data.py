@@ -15,6 +15,7 @@ from sicore_timeseries.data.base_scaling import Scaling
 from sicore_timeseries.data.filling import filled_windows
 from sicore_timeseries.data.level import last_known
 from sicore_timeseries.data.scaling import MinMax, fit_scaling
+from sicore_timeseries.data.states import bridged, states
 from sicore_timeseries.data.table import Table
 from sicore_timeseries.data.tasks import Tasks
 from sicore_timeseries.data.thinning import thinned
@@ -30,7 +31,8 @@ class WindowData:
     Item k is window ``k mod W``, of W, with mask number ``k // W``: so every batch can be repeated.
     Items are raw values, float32 ``(B, T, C)`` with NaN where the data have none. Conditions are
     ``observed``, the same with NaN also where the task hides them; ``times`` ``(B, T)`` in units
-    of the window; and, if moments are dates, ``calendar`` ``(B, T, K)``.
+    of the window; and, if moments are dates, ``calendar`` ``(B, T, K)``. Paired windows also have
+    ``x0``, the state that a two-sided path starts from.
 
     Args:
         windows: of one split.
@@ -41,6 +43,7 @@ class WindowData:
         scaling: the name of one of `SCALINGS`, or several names, applied in turn.
         relative: whether items and what is observed of them are differences from the last value
             that is observed, see `last_known`; not for windows of which nothing is.
+        paired: whether x0 is given: what is observed, and what it says of the rest (`bridged`).
         fill: draw the values that are missing, so that windows are whole, see `filled_windows`:
             the name of the scaling after which they are most nearly normal.
         seed: of masks and draws.
@@ -60,6 +63,7 @@ class WindowData:
         masks: int | None = None,
         scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
+        paired: bool = False,
         fill: str | None = None,
         seed: int = 0,
     ) -> None:
@@ -76,7 +80,7 @@ class WindowData:
                 "relative windows need a last known value: leave the task 'generate' out, or set "
                 "relative to false"
             )
-        self.relative = relative
+        self.relative, self.paired = relative, paired
         some = self._some()
         rows = some.reshape(-1, some.shape[-1]) if relative else windows.used()
         self.scaling: Scaling = fit_scaling(scaling, rows, some)
@@ -87,6 +91,13 @@ class WindowData:
 
     def batch(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Raw values ``(B, T, C)`` and the conditions."""
+        values, given = self._windows(indices)
+        if self.paired:
+            start = bridged(given["observed"], given["times"])
+            given["x0"] = states(start, self.scaling)
+        return values, given
+
+    def _windows(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         values, given = self.windows.take(indices % len(self.windows))
         hidden = self.tasks.hidden(Noise(self.seed, indices.long()), values.shape[-1])
         observed = values.masked_fill(hidden, torch.nan)
@@ -96,7 +107,7 @@ class WindowData:
     def _some(self) -> np.ndarray:
         """Windows that are spread over the data, float64 ``(W, T, C)``."""
         chosen = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
-        return self.batch(chosen)[0].double().numpy()
+        return self._windows(chosen)[0].double().numpy()
 
     def domain_config(self) -> dict[str, Any]:
         """What the ``domain:`` section learns from these windows: their size and their scaling."""
