@@ -25,8 +25,7 @@ class SeriesFile(WindowData):
         task: the share of each task, see `Tasks`.
         masks: how many masks a window has, see `WindowData`.
         scaling: see `SCALINGS`.
-        relative: see `WindowData`.
-        paired: see `WindowData`.
+        relative: see `WindowData`, as are paired and fill.
         time: the time column; found if not given.
         columns: those of values; by default all that hold numbers.
         key: the column that names the series, for several in one file.
@@ -55,9 +54,10 @@ class SeriesFile(WindowData):
         stride: int = 1,
         task: dict[str, float] | None = None,
         masks: int | None = None,
-        scaling: str = "standard",
+        scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
         paired: bool = False,
+        fill: str | None = None,
         time: str | None = None,
         columns: tuple[str, ...] = (),
         key: str | None = None,
@@ -98,6 +98,7 @@ class SeriesFile(WindowData):
             scaling=scaling,
             relative=relative,
             paired=paired,
+            fill=fill,
             seed=seed,
         )
 

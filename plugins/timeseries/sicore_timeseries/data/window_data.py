@@ -11,8 +11,10 @@ from torch import Tensor
 
 from sicore.errors import InputError
 from sicore.states import Noise
+from sicore_timeseries.data.base_scaling import Scaling
+from sicore_timeseries.data.filling import filled_windows
 from sicore_timeseries.data.level import last_known
-from sicore_timeseries.data.scaling import MinMax, Scaling, fit_scaling
+from sicore_timeseries.data.scaling import MinMax, fit_scaling
 from sicore_timeseries.data.states import bridged, states
 from sicore_timeseries.data.table import Table
 from sicore_timeseries.data.tasks import Tasks
@@ -20,7 +22,7 @@ from sicore_timeseries.data.thinning import thinned
 from sicore_timeseries.data.windows import SHARES, Windows
 
 MASKS = 16  # of each window, where they are random
-SOME = 4096  # windows that the scale of relative values is measured on
+SOME = 4096  # windows that scalings of windows and of relative values are fitted to
 
 
 class WindowData:
@@ -38,11 +40,13 @@ class WindowData:
         task: the share of each task, see `Tasks`; only ``generate`` if not given.
         horizon: the rows that a forecast hides; half of the window if not given.
         masks: how many masks a window has; 16 if not given, or 1 where all would be the same.
-        scaling: the name of one of `SCALINGS`.
+        scaling: the name of one of `SCALINGS`, or several names, applied in turn.
         relative: whether items and what is observed of them are differences from the last value
             that is observed, see `last_known`; not for windows of which nothing is.
         paired: whether x0 is given: what is observed, and what it says of the rest (`bridged`).
-        seed: of the masks.
+        fill: draw the values that are missing, so that windows are whole, see `filled_windows`:
+            the name of the scaling after which they are most nearly normal.
+        seed: of masks and draws.
 
     Raises:
         UnknownName, InputError: as `Tasks` and `fit_scaling` do; for relative windows of which
@@ -57,11 +61,13 @@ class WindowData:
         task: Mapping[str, float] | None = None,
         horizon: int | None = None,
         masks: int | None = None,
-        scaling: str = "standard",
+        scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
         paired: bool = False,
+        fill: str | None = None,
         seed: int = 0,
     ) -> None:
+        windows = windows if fill is None else filled_windows(windows, fill, seed)
         self.windows, self.columns, self.seed = windows, tuple(columns), seed
         length = windows.length
         ahead = length // 2 if horizon is None else horizon
@@ -75,8 +81,9 @@ class WindowData:
                 "relative to false"
             )
         self.relative, self.paired = relative, paired
-        fitted = self._some().numpy() if relative else windows.used()
-        self.scaling: Scaling = fit_scaling(scaling, fitted)
+        some = self._some()
+        rows = some.reshape(-1, some.shape[-1]) if relative else windows.used()
+        self.scaling: Scaling = fit_scaling(scaling, rows, some)
 
     def __len__(self) -> int:
         """The number of windows, times the masks of each."""
@@ -97,10 +104,10 @@ class WindowData:
         level = last_known(observed) if self.relative else 0.0
         return values - level, {"observed": observed - level, **given}
 
-    def _some(self) -> Tensor:
-        """Rows of windows that are spread over the data, ``(n, C)``."""
+    def _some(self) -> np.ndarray:
+        """Windows that are spread over the data, float64 ``(W, T, C)``."""
         chosen = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
-        return self._windows(chosen)[0].flatten(0, 1)
+        return self._windows(chosen)[0].double().numpy()
 
     def domain_config(self) -> dict[str, Any]:
         """What the ``domain:`` section learns from these windows: their size and their scaling."""

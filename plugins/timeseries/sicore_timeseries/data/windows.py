@@ -123,6 +123,25 @@ class Windows:
         np.add.at(marks, self.starts + self.length, -1)
         return self.values[marks.cumsum()[:-1] > 0]
 
+    def rows(self) -> np.ndarray:
+        """The row numbers of all windows, ``(W, T)``."""
+        return self.starts[:, None] + np.arange(self.length)
+
+    def with_values(self, values: np.ndarray) -> Windows:
+        """The same windows with other values, each with rows of its own.
+
+        Args:
+            values: float64 ``(W, T, C)``.
+        """
+        rows = self.rows().reshape(-1)
+        return replace(
+            self,
+            values=values.reshape(-1, values.shape[-1]),
+            moments=self.moments[rows],
+            starts=np.arange(0, len(rows), self.length),
+            calendar=self.calendar[rows],
+        )
+
     def without(self, hidden: np.ndarray) -> Windows:
         """The same windows with rows made NaN.
 
