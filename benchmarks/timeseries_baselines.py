@@ -17,7 +17,7 @@ import peers
 from common import arguments, record
 from peers.statistical import RECENT, Fit, statistical
 from series_scores import Ensemble, Gaussian, energy_score, forecast_figures
-from series_windows import BackTest, Gaps, energy, energy_gaps, etth1, exchange
+from series_windows import BackTest, Gaps, energy, energy_gaps, etth1, exchange, pm25_gaps
 
 from sicore_timeseries.data.places import cache_folder
 from sicore_timeseries.forecasts.autoregression import AutoRegression
@@ -94,7 +94,7 @@ def forecasts(test: BackTest) -> dict[str, Any]:
 def imputations(test: Gaps) -> dict[str, Any]:
     """The figures of each method, over the hidden values."""
     seen = test.seen
-    hidden = ~np.isfinite(seen)
+    hidden = np.isfinite(test.values) & ~np.isfinite(seen)
     scale = np.nanstd(seen, axis=0)
     figures = {}
     for name, impute in IMPUTERS.items():
@@ -145,5 +145,6 @@ if __name__ == "__main__":
             "statsforecast": version("statsforecast"),
             "forecasts": {name: forecasts(test) for name, test in tests.items()},
             "gaps of energy": imputations(energy_gaps(folder)),
+            "gaps of pm25": imputations(pm25_gaps(folder)),
         },
     )
