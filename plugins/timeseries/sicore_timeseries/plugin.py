@@ -13,6 +13,7 @@ SICORE_API = 1
 
 DATASETS = (
     ("file", "series_file:SeriesFile", "Your own series: data.file=PATH, CSV or Parquet"),
+    ("any", "any_series:AnySeries", "Made-up series of one channel, for a model of any series"),
     ("sines", "sines:Sines", "Generated waves of random frequency and phase"),
     ("stocks", "stocks:Stocks", "Daily prices and volumes of a share, 6 columns"),
     ("energy", "energy:Energy", "Energy use and air of a house, 28 columns, ten minutes apart"),
@@ -33,6 +34,7 @@ PRESETS = (
     ("file", "Your own series: generates, forecasts and fills gaps"),
     ("forecast", "Forecasts of your own series, relative to the last known value"),
     ("impute", "Gaps of your own series, also with irregular moments"),
+    ("any", "Any series: trained on made-up ones, forecasts and fills what it has never seen"),
     ("sines", "Waves of random frequency and phase, windows of 24"),
     ("stocks", "Prices and volumes of a share, windows of 24"),
     ("energy", "Energy use and air of a house, windows of 24"),
