@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from sicore.errors import InputError
 from sicore_timeseries.data.energy import Energy
@@ -32,6 +33,7 @@ class BackTest:
     Args:
         columns: the names of the C columns.
         values: all rows, ``(n, C)``.
+        index: their moments.
         origins: first rows of the windows.
         horizon: their length.
         season: in rows.
@@ -40,6 +42,7 @@ class BackTest:
 
     columns: tuple[str, ...]
     values: np.ndarray
+    index: pd.Index
     origins: tuple[int, ...]
     horizon: int
     season: int
@@ -52,15 +55,22 @@ class Gaps:
 
     Args:
         columns: the names of the C columns.
-        first: the row of the table at which the block begins.
-        values: the block, ``(n, C)``.
+        table: all rows, ``(N, C)``.
+        index: their moments.
+        first: the row at which the block begins, which is all that follows.
         gaps: column, first row in the block, and number of rows; none touches another.
     """
 
     columns: tuple[str, ...]
+    table: np.ndarray
+    index: pd.Index
     first: int
-    values: np.ndarray
     gaps: tuple[tuple[int, int, int], ...]
+
+    @property
+    def values(self) -> np.ndarray:
+        """The block, ``(n, C)``."""
+        return self.table[self.first :]
 
     @property
     def seen(self) -> np.ndarray:
@@ -88,7 +98,8 @@ def exchange(folder: Path) -> BackTest:
     longest = max(len(row["target"]) for row in rows)
     values = np.stack([row["target"] for row in rows if len(row["target"]) == longest], axis=1)
     origins = tuple(range(6071, longest, 30))
-    return BackTest(COUNTRIES, values.astype(np.float64), origins, 30, 1, 1)
+    index = pd.RangeIndex(longest)
+    return BackTest(COUNTRIES, values.astype(np.float64), index, origins, 30, 1, 1)
 
 
 def etth1(folder: Path, origins: int = 20) -> BackTest:
@@ -96,7 +107,8 @@ def etth1(folder: Path, origins: int = 20) -> BackTest:
     table = ETTh1.read(_file(folder, "ETTh1.csv.gz"))
     values = table.values
     places = np.linspace(11_520, len(values) - 24, origins).round().astype(int)
-    return BackTest(table.columns, values, tuple(places.tolist()), 24, 24, 24)
+    index = table.series[0].index
+    return BackTest(table.columns, values, index, tuple(places.tolist()), 24, 24, 24)
 
 
 def energy(folder: Path, origins: int = 10, columns: int = 8) -> BackTest:
@@ -104,22 +116,24 @@ def energy(folder: Path, origins: int = 10, columns: int = 8) -> BackTest:
     table = Energy.read(_file(folder, "energy.zip"))
     values = table.values[:, :columns]
     places = np.linspace(round(0.8 * len(values)), len(values) - 24, origins).round().astype(int)
-    return BackTest(table.columns[:columns], values, tuple(places.tolist()), 24, 144, 1)
+    index, names = table.series[0].index, table.columns[:columns]
+    return BackTest(names, values, index, tuple(places.tolist()), 24, 144, 1)
 
 
 def energy_gaps(folder: Path, columns: int = 8, seed: int = 0) -> Gaps:
     """30 % of the last fifth of the rows, in gaps of 1 to 6 hours at random places."""
     table = Energy.read(_file(folder, "energy.zip"))
     first = round(0.8 * len(table.values))
-    values = table.values[first:, :columns]
+    values = table.values[:, :columns]
+    rows = len(values) - first
     rng = np.random.default_rng(seed)
     lengths = np.arange(GAPS[0], GAPS[1] + 1)
     gaps = [
         gap
         for column in range(columns)
-        for gap in _gaps(np.ones(len(values), bool), column, lengths, MASKED, rng)
+        for gap in _gaps(np.ones(rows, bool), column, lengths, MASKED, rng)
     ]
-    return Gaps(table.columns[:columns], first, values, tuple(gaps))
+    return Gaps(table.columns[:columns], values, table.series[0].index, first, tuple(gaps))
 
 
 def pm25_gaps(folder: Path, seed: int = 0) -> Gaps:
@@ -130,11 +144,10 @@ def pm25_gaps(folder: Path, seed: int = 0) -> Gaps:
     """
     table = PM25.read(_file(folder, "beijing_pm25.csv.gz"))
     first = round(0.8 * len(table.values))
-    values = table.values[first:]
+    dust = table.values[:, 0]
     rng = np.random.default_rng(seed)
-    lengths = runs(np.isnan(table.values[:, 0]))
-    gaps = _gaps(np.isfinite(values[:, 0]), 0, lengths, DUST, rng)
-    return Gaps(table.columns, first, values, tuple(gaps))
+    gaps = _gaps(np.isfinite(dust[first:]), 0, runs(np.isnan(dust)), DUST, rng)
+    return Gaps(table.columns, table.values, table.series[0].index, first, tuple(gaps))
 
 
 def runs(marks: np.ndarray) -> np.ndarray:

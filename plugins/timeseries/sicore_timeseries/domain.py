@@ -21,6 +21,7 @@ from sicore.hub import Array, Domain
 from sicore.hub.conditions import ConditionKind
 from sicore.predictions import Condition
 from sicore.states import CorrelatedSpace, MaskedSpace, Noise, State, StateSpace, TensorSpace
+from sicore_timeseries.data.reference import Reference
 from sicore_timeseries.data.scaling import Standard, read_scaling
 from sicore_timeseries.kernels import factor_of
 
@@ -43,6 +44,12 @@ class TimeSeries(Domain):
         kernel: of the Gaussian process that paths start from: its name (``rbf``, ``matern12``,
             ``matern32``, ``matern52``) and its length in units of the window, e.g.
             ``["matern12", 0.3]``; None is white noise.
+        hidden_only: whether states hold the values that are hidden alone, and those that are
+            observed are missing in them.
+        relative: whether values are relative to what is observed, see `reference`.
+        usual_step: of each channel, where relative values are in units of the step in their window.
+        continuation: the weights of each channel's last steps in what values beyond the last known
+            one are relative to; see `sicore_timeseries.data.continuation`.
 
     Raises:
         InputError: for a length below 1, or no channels.
@@ -60,6 +67,10 @@ class TimeSeries(Domain):
         scaling: Mapping[str, Any] | None = None,
         calendar: int = 0,
         kernel: tuple[str, float] | None = None,
+        hidden_only: bool = False,
+        relative: bool = False,
+        usual_step: Sequence[float] | None = None,
+        continuation: Sequence[Sequence[float]] | None = None,
     ) -> None:
         self.channels = tuple(channels)
         count = len(self.channels)
@@ -69,6 +80,9 @@ class TimeSeries(Domain):
             )
         self.scaling = read_scaling(scaling) if scaling else unscaled(count)
         self.calendar, self.kernel = calendar, kernel
+        self.hidden_only, self.relative = hidden_only, relative
+        self.usual_step = None if usual_step is None else torch.tensor(usual_step)
+        self.continuation = None if continuation is None else torch.tensor(continuation)
         self.space = TensorSpace((length, count))
         self.conditions: Mapping[str, ConditionKind] = {
             OBSERVED: Array((length, count)),
@@ -84,6 +98,23 @@ class TimeSeries(Domain):
     def decode(self, x: State) -> Tensor:
         """Values in the user's units, float64 ``(B, T, C)``; 0 becomes the usual value."""
         return self.scaling.decode(self._tensor(x).double())
+
+    def reference(self, observed: Tensor, times: Tensor | None = None) -> Reference:
+        """Between the user's values and what the network sees and makes of them.
+
+        ``reference.observed`` is the condition ``observed``, and ``reference.completed(decoded)``
+        are values of samples, with those that were observed in their places.
+
+        Args:
+            observed: ``(B, T, C)`` or ``(T, C)`` in the user's units, NaN where not known.
+            times: ``(B, T)`` or ``(T,)``, as the condition ``times``; equal steps if not given.
+        """
+        known = observed if observed.ndim == 3 else observed.unsqueeze(0)
+        if not self.relative:
+            return Reference.absolute(known)
+        given = None if times is None else {TIMES: times}
+        times = self.times_of(given, known)
+        return Reference.of(known, times, self.usual_step, self.continuation)
 
     def times_of(self, condition: Condition, like: Tensor) -> Tensor:
         """The moments ``(B, T)``; 0 to 1 at equal distances where they are not given."""
@@ -103,7 +134,11 @@ class TimeSeries(Domain):
     def space_for(self, noise: Noise, condition: Condition) -> StateSpace:
         """With the noise of the kernel at the moments that are asked for."""
         like = self.space.zeros(len(noise.index), torch.float32, noise.index.device)
-        return self._noisy(self.space, condition, like)
+        observed = (condition or {}).get(OBSERVED)
+        space: StateSpace = self.space
+        if self.hidden_only and observed is not None:
+            space = MaskedSpace(space, observed.isnan())
+        return self._noisy(space, condition, like)
 
     def save(self, decoded: Tensor, folder: Path, *, stem: str = "sample") -> Sequence[Path]:
         """One CSV: the number of the sample, of the moment, and the channels."""
@@ -125,7 +160,8 @@ class TimeSeries(Domain):
         from sicore_timeseries.metrics.evaluation import evaluate_windows
 
         drawn = model.sample(n, seed=seed, **options)
-        train, test = (model.config.data.build(split=split) for split in ("train", "test"))
+        sets = (model.config.data.build(split=split) for split in ("train", "test"))
+        train, test = (getattr(data, "whole", data) for data in sets)
         return {"nfe": drawn.nfe, **evaluate_windows(drawn.decoded, test, train, seed=seed)}
 
     def _noisy(self, space: StateSpace, condition: Condition, like: Tensor) -> StateSpace:

@@ -26,6 +26,8 @@ class SeriesFile(WindowData):
         masks: how many masks a window has, see `WindowData`.
         scaling: see `SCALINGS`.
         relative: see `WindowData`.
+        local: see `WindowData`.
+        lags: see `WindowData`.
         time: the time column; found if not given.
         columns: those of values; by default all that hold numbers.
         key: the column that names the series, for several in one file.
@@ -56,6 +58,8 @@ class SeriesFile(WindowData):
         masks: int | None = None,
         scaling: str = "standard",
         relative: bool = False,
+        local: bool = False,
+        lags: int = 0,
         time: str | None = None,
         columns: tuple[str, ...] = (),
         key: str | None = None,
@@ -95,6 +99,8 @@ class SeriesFile(WindowData):
             masks=masks,
             scaling=scaling,
             relative=relative,
+            local=local,
+            lags=lags,
             seed=seed,
         )
 

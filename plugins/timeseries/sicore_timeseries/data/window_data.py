@@ -11,7 +11,8 @@ from torch import Tensor
 
 from sicore.errors import InputError
 from sicore.states import Noise
-from sicore_timeseries.data.level import last_known
+from sicore_timeseries.data.continuation import fit_continuation
+from sicore_timeseries.data.reference import Reference, usual_step
 from sicore_timeseries.data.scaling import MinMax, Scaling, fit_scaling
 from sicore_timeseries.data.table import Table
 from sicore_timeseries.data.tasks import Tasks
@@ -19,16 +20,17 @@ from sicore_timeseries.data.thinning import thinned
 from sicore_timeseries.data.windows import SHARES, Windows
 
 MASKS = 16  # of each window, where they are random
-SOME = 4096  # windows that the scale of relative values is measured on
+SOME = 20_000  # windows that relative values are measured on
 
 
 class WindowData:
     """Windows of one split as items, and what may be seen of them as conditions.
 
     Item k is window ``k mod W``, of W, with mask number ``k // W``: so every batch can be repeated.
-    Items are raw values, float32 ``(B, T, C)`` with NaN where the data have none. Conditions are
-    ``observed``, the same with NaN also where the task hides them; ``times`` ``(B, T)`` in units
-    of the window; and, if moments are dates, ``calendar`` ``(B, T, K)``.
+    Items are the values that the task hides, float32 ``(B, T, C)`` with NaN where they are observed
+    or the data have none. Conditions are ``observed``, the others with NaN where they are hidden;
+    ``times`` ``(B, T)`` in units of the window; and, if moments are dates, ``calendar``
+    ``(B, T, K)``.
 
     Args:
         windows: of one split.
@@ -37,8 +39,11 @@ class WindowData:
         horizon: the rows that a forecast hides; half of the window if not given.
         masks: how many masks a window has; 16 if not given, or 1 where all would be the same.
         scaling: the name of one of `SCALINGS`.
-        relative: whether items and what is observed of them are differences from the last value
-            that is observed, see `last_known`; not for windows of which nothing is.
+        relative: whether items and what is observed are differences from what is observed, see
+            `sicore_timeseries.data.reference`; not for windows of which nothing is.
+        local: whether relative values are in units of the step in their window, see there.
+        lags: how many steps what lies beyond the last known value is continued by, at most as many
+            as a forecast sees; it is relative to a flat line if 0.
         seed: of the masks.
 
     Raises:
@@ -56,12 +61,16 @@ class WindowData:
         masks: int | None = None,
         scaling: str = "standard",
         relative: bool = False,
+        local: bool = False,
+        lags: int = 0,
         seed: int = 0,
     ) -> None:
         self.windows, self.columns, self.seed = windows, tuple(columns), seed
         length = windows.length
         ahead = length // 2 if horizon is None else horizon
-        self.tasks = Tasks(dict(task or {"generate": 1.0}), ahead, length)
+        shares = dict(task or {"generate": 1.0})
+        patterns = windows.lacking(SOME) if shares.get("gaps") else None
+        self.tasks = Tasks(shares, ahead, length, patterns)
         self.masks = masks or (MASKS if self.tasks.random else 1)
         if self.masks < 1:
             raise InputError(f"masks: expected 1 or more, got {masks}")
@@ -71,7 +80,11 @@ class WindowData:
                 "relative to false"
             )
         self.relative = relative
-        fitted = self._some().numpy() if relative else windows.used()
+        some = self._some()
+        self.usual = usual_step(windows.take(some)[0]) if local else None
+        seen = min(lags, length - ahead - 1)
+        self.weights = fit_continuation(windows.values[windows.rows(some)], seen) if lags else None
+        fitted = self._hidden().numpy() if relative else windows.used()
         self.scaling: Scaling = fit_scaling(scaling, fitted)
 
     def __len__(self) -> int:
@@ -83,13 +96,24 @@ class WindowData:
         values, given = self.windows.take(indices % len(self.windows))
         hidden = self.tasks.hidden(Noise(self.seed, indices.long()), values.shape[-1])
         observed = values.masked_fill(hidden, torch.nan)
-        level = last_known(observed) if self.relative else 0.0
-        return values - level, {"observed": observed - level, **given}
+        seen = Reference.absolute(observed)
+        if self.relative:
+            seen = Reference.of(observed, given["times"], self.usual, self.weights)
+        return seen.hidden(values, hidden), {"observed": seen.observed, **given}
 
-    def _some(self) -> Tensor:
-        """Rows of windows that are spread over the data, ``(n, C)``."""
+    @property
+    def whole(self) -> WindowData:
+        """The same windows as they are, to be generated."""
+        return WindowData(self.windows, self.columns)
+
+    def _hidden(self) -> Tensor:
+        """Items of windows that are spread over the data, ``(n, C)``."""
         chosen = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
         return self.batch(chosen)[0].flatten(0, 1)
+
+    def _some(self) -> Tensor:
+        """The numbers of windows that are spread over the data."""
+        return torch.linspace(0, len(self.windows) - 1, min(len(self.windows), SOME)).long()
 
     def domain_config(self) -> dict[str, Any]:
         """What the ``domain:`` section learns from these windows: their size and their scaling."""
@@ -98,6 +122,10 @@ class WindowData:
             "channels": list(self.columns),
             "scaling": self.scaling.config,
             "calendar": self.windows.calendar.shape[1],
+            "hidden_only": True,
+            "relative": self.relative,
+            "usual_step": None if self.usual is None else self.usual.tolist(),
+            "continuation": None if self.weights is None else self.weights.tolist(),
         }
 
     def min_max(self) -> MinMax:
