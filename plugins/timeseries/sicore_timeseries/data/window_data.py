@@ -83,7 +83,7 @@ class WindowData:
         some = self._some()
         self.usual = usual_step(windows.take(some)[0]) if local else None
         seen = min(lags, length - ahead - 1)
-        self.weights = fit_continuation(windows.values[windows.rows(some)], seen) if lags else None
+        self.weights = fit_continuation(windows.values[windows.rows(some)], seen) if seen > 0 else None
         fitted = self._hidden().numpy() if relative else windows.used()
         self.scaling: Scaling = fit_scaling(scaling, fitted)
 
