@@ -7,12 +7,14 @@ import click
 from sicore.cli.options import example
 from sicore_apps.generate_graphs import graphs
 from sicore_apps.generate_molecules import molecules
+from sicore_apps.generate_series import series
 
 
 @click.group(
     epilog=example(
         "sicore generate molecules -n 1000 -o molecules",
         "sicore generate graphs -n 100 -o graphs --model runs/graphs",
+        "sicore generate series --like sensors.csv -n 100 -o series",
     )
 )
 def command() -> None:
@@ -21,3 +23,4 @@ def command() -> None:
 
 command.add_command(molecules)
 command.add_command(graphs)
+command.add_command(series)

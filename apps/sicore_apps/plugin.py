@@ -35,6 +35,18 @@ def sicore_register(registry: Registrar) -> None:
     )
     registry.add(
         "command",
+        "forecast",
+        "sicore_apps.forecast:command",
+        summary="Forecast the series of a table: paths, quantiles, and a page.",
+    )
+    registry.add(
+        "command",
+        "impute",
+        "sicore_apps.impute:command",
+        summary="Fill the gaps of a table's series with posterior samples.",
+    )
+    registry.add(
+        "command",
         "market",
         "sicore_apps.market:command",
         summary="Simulate a market order by order; stylised facts of returns.",

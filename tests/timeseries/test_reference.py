@@ -17,6 +17,7 @@ from sicore_timeseries.data.reference import (
 )
 from sicore_timeseries.data.series_file import SeriesFile
 from sicore_timeseries.domain import TimeSeries
+from sicore_timeseries.framing import Stretch
 
 NAN = float("nan")
 
@@ -139,12 +140,14 @@ def test_a_domain_takes_back_what_its_data_set_has_done(wandering, lags):
     assert float(domain.encode(values)[:, 8:].std()) == pytest.approx(1, abs=0.5)
     observed = whole.clone()
     observed[:, 8:] = NAN
-    seen = domain.reference(observed)
-    assert torch.allclose(seen.observed, given["observed"], atol=1e-4, equal_nan=True)
-    made = domain.decode(domain.encode(values)).float()
-    assert torch.allclose(seen.completed(made), whole, atol=1e-2)
-    one = domain.reference(observed[3])
-    assert torch.equal(one.completed(made)[3], seen.completed(made)[3])
+    rows = torch.arange(12.0).expand(20, -1)
+    stretch = Stretch(observed.double(), 0, 12, rows, torch.zeros(20, 12, 0), 1)
+    framed = domain.framing.frame(stretch)
+    asked = framed.condition["observed"]
+    assert torch.allclose(asked, given["observed"], atol=1e-3, equal_nan=True)
+    assert torch.equal(framed.condition["times"], given["times"])
+    made = domain.decode(domain.encode(values))
+    assert torch.allclose(framed.values(made), whole.double(), atol=1e-2)
 
 
 def test_samples_hold_hidden_values_alone(wandering):

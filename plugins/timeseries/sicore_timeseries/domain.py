@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sicore.errors import InputError
+from sicore.errors import InputError, UnknownName
 from sicore.hub import Array, Domain
 from sicore.hub.conditions import ConditionKind
 from sicore.predictions import Condition
 from sicore.states import CorrelatedSpace, MaskedSpace, Noise, State, StateSpace, TensorSpace
-from sicore_timeseries.data.reference import Reference
 from sicore_timeseries.data.scaling import Standard, read_scaling
+from sicore_timeseries.framing import FRAMINGS, Framing
 from sicore_timeseries.kernels import factor_of
 
 if TYPE_CHECKING:
@@ -41,24 +41,25 @@ class TimeSeries(Domain):
         scaling: how values are standardised, as `sicore_timeseries.data.scaling` writes it; None
             for values that are standardised already.
         calendar: the number of features of the calendar.
+        framing: how the rows of a series become what a model is asked: ``absolute`` values, those
+            ``relative`` to what is known, or one column at a time ``surrounded`` by those
+            some seasons away; see `sicore_timeseries.framing`.
         kernel: of the Gaussian process that paths start from: its name (``rbf``, ``matern12``,
             ``matern32``, ``matern52``) and its length in units of the window, e.g.
             ``["matern12", 0.3]``; None is white noise.
         hidden_only: whether states hold the values that are hidden alone, and those that are
             observed are missing in them.
-        relative: whether values are relative to what is observed, see `reference`.
-        usual_step: of each channel, where relative values are in units of the step in their window.
-        continuation: the weights of each channel's last steps in what values beyond the last known
-            one are relative to; see `sicore_timeseries.data.continuation`.
+        units: what the framing has learned of the data, by the names of its parameters.
 
     Raises:
-        InputError: for a length below 1, or no channels.
+        InputError, UnknownName: for a length below 1, no channels, or an unknown framing.
     """
 
     name: ClassVar[str] = "timeseries"
     suffixes: ClassVar[frozenset[str]] = frozenset({".csv", ".parquet"})
     standardised: ClassVar[bool] = True
     space: TensorSpace
+    framing: Framing
 
     def __init__(
         self,
@@ -66,11 +67,10 @@ class TimeSeries(Domain):
         channels: Sequence[str],
         scaling: Mapping[str, Any] | None = None,
         calendar: int = 0,
+        framing: str = "absolute",
         kernel: tuple[str, float] | None = None,
         hidden_only: bool = False,
-        relative: bool = False,
-        usual_step: Sequence[float] | None = None,
-        continuation: Sequence[Sequence[float]] | None = None,
+        units: Mapping[str, Any] | None = None,
     ) -> None:
         self.channels = tuple(channels)
         count = len(self.channels)
@@ -79,10 +79,11 @@ class TimeSeries(Domain):
                 f"domain: expected a length >= 1 and names of channels, got {length} and {count}"
             )
         self.scaling = read_scaling(scaling) if scaling else unscaled(count)
-        self.calendar, self.kernel = calendar, kernel
-        self.hidden_only, self.relative = hidden_only, relative
-        self.usual_step = None if usual_step is None else torch.tensor(usual_step)
-        self.continuation = None if continuation is None else torch.tensor(continuation)
+        if framing not in FRAMINGS:
+            raise UnknownName("framing", framing, FRAMINGS)
+        learned = {name: torch.tensor(numbers) for name, numbers in (units or {}).items()}
+        self.framing = FRAMINGS[framing](**learned)
+        self.calendar, self.kernel, self.hidden_only = calendar, kernel, hidden_only
         self.space = TensorSpace((length, count))
         self.conditions: Mapping[str, ConditionKind] = {
             OBSERVED: Array((length, count)),
@@ -98,23 +99,6 @@ class TimeSeries(Domain):
     def decode(self, x: State) -> Tensor:
         """Values in the user's units, float64 ``(B, T, C)``; 0 becomes the usual value."""
         return self.scaling.decode(self._tensor(x).double())
-
-    def reference(self, observed: Tensor, times: Tensor | None = None) -> Reference:
-        """Between the user's values and what the network sees and makes of them.
-
-        ``reference.observed`` is the condition ``observed``, and ``reference.completed(decoded)``
-        are values of samples, with those that were observed in their places.
-
-        Args:
-            observed: ``(B, T, C)`` or ``(T, C)`` in the user's units, NaN where not known.
-            times: ``(B, T)`` or ``(T,)``, as the condition ``times``; equal steps if not given.
-        """
-        known = observed if observed.ndim == 3 else observed.unsqueeze(0)
-        if not self.relative:
-            return Reference.absolute(known)
-        given = None if times is None else {TIMES: times}
-        times = self.times_of(given, known)
-        return Reference.of(known, times, self.usual_step, self.continuation)
 
     def times_of(self, condition: Condition, like: Tensor) -> Tensor:
         """The moments ``(B, T)``; 0 to 1 at equal distances where they are not given."""

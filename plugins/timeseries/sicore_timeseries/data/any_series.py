@@ -83,7 +83,12 @@ class AnySeries:
 
     def domain_config(self) -> dict[str, Any]:
         """One channel, already in its units, with what surrounds a window as features."""
-        return {"length": self.window, "channels": ["value"], "calendar": FEATURES}
+        return {
+            "length": self.window,
+            "channels": ["value"],
+            "calendar": FEATURES,
+            "framing": "surrounded",
+        }
 
     def _stretch(self, series: Tensor, season: Tensor, noise: Noise) -> Tensor:
         """Rows around windows ``(B, n)``, which begin at row ``HISTORY``; NaN further away."""

@@ -31,6 +31,11 @@ class Series:
     index: pd.Index
     values: np.ndarray
 
+    @property
+    def dates(self) -> bool:
+        """Whether moments are dates, not numbers."""
+        return isinstance(self.index, pd.DatetimeIndex)
+
     @cached_property
     def times(self) -> np.ndarray:
         """Float64 ``(n,)``: seconds since 1970 (dates), or the numbers themselves."""
@@ -57,6 +62,13 @@ class Series:
         values[places] = self.values
         return replace(self, index=grid, values=values)
 
+    def ahead(self, horizon: int) -> tuple[Series, list[str]]:
+        """With so many rows of NaN after the last one, and notes; see `Clock.following`."""
+        future, notes = self.clock.following(self.index, horizon)
+        empty = np.full((horizon, self.values.shape[1]), np.nan)
+        index = self.index.append(future)
+        return replace(self, index=index, values=np.concatenate([self.values, empty])), notes
+
 
 @dataclass(frozen=True)
 class Table:
@@ -79,7 +91,7 @@ class Table:
     @property
     def dates(self) -> bool:
         """Whether moments are dates, not numbers."""
-        return isinstance(self.series[0].index, pd.DatetimeIndex)
+        return self.series[0].dates
 
     @property
     def values(self) -> np.ndarray:

@@ -81,9 +81,10 @@ class WindowData:
             )
         self.relative = relative
         some = self._some()
-        self.usual = usual_step(windows.take(some)[0]) if local else None
+        self.usual = usual_step(windows.take(some)[0]) if relative and local else None
         seen = min(lags, length - ahead - 1)
-        self.weights = fit_continuation(windows.values[windows.rows(some)], seen) if seen > 0 else None
+        several = windows.values[windows.rows(some)]
+        self.weights = fit_continuation(several, seen) if relative and seen > 0 else None
         fitted = self._hidden().numpy() if relative else windows.used()
         self.scaling: Scaling = fit_scaling(scaling, fitted)
 
@@ -123,10 +124,15 @@ class WindowData:
             "scaling": self.scaling.config,
             "calendar": self.windows.calendar.shape[1],
             "hidden_only": True,
-            "relative": self.relative,
-            "usual_step": None if self.usual is None else self.usual.tolist(),
-            "continuation": None if self.weights is None else self.weights.tolist(),
+            "framing": "relative" if self.relative else "absolute",
+            "units": self.units,
         }
+
+    @property
+    def units(self) -> dict[str, Any]:
+        """What the framing ``relative`` has learned of these windows."""
+        known = {"usual": self.usual, "weights": self.weights}
+        return {name: value.tolist() for name, value in known.items() if value is not None}
 
     def min_max(self) -> MinMax:
         """The scaling of TimeGAN's protocol: of all rows that windows are cut from."""

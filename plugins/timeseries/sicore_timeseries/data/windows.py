@@ -196,6 +196,11 @@ def _moments(table: Table, gap: float) -> np.ndarray:
     )
 
 
+def moments_of(series: Series, gap: float = GAP) -> np.ndarray:
+    """The moments of one series in usual steps, float64 ``(n,)``, as `Windows.of` counts them."""
+    return _moments(Table((series,), ()), gap)
+
+
 def _places(series: Series) -> np.ndarray:
     """The number of each row on the grid of a regular series, float64 ``(n,)``."""
     if not series.clock.gaps:

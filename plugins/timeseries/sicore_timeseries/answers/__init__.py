@@ -1,0 +1,1 @@
+"""What a trained model says of a user's series: forecasts, and values of gaps."""
