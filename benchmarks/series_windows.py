@@ -48,6 +48,16 @@ class BackTest:
     season: int
     season_ets: int
 
+    @property
+    def truths(self) -> np.ndarray:
+        """What came, ``(W, H, C)``."""
+        return np.stack([self.values[o : o + self.horizon] for o in self.origins])
+
+    def changes(self, history: int) -> np.ndarray:
+        """The mean |y_t − y_{t−m}| of the rows before each origin, at most so many, ``(W, C)``."""
+        pasts = [self.values[max(0, origin - history) : origin] for origin in self.origins]
+        return np.stack([np.abs(p[self.season :] - p[: -self.season]).mean(0) for p in pasts])
+
 
 @dataclass(frozen=True)
 class Gaps:
@@ -79,6 +89,11 @@ class Gaps:
         for column, start, length in self.gaps:
             shown[start : start + length, column] = np.nan
         return shown
+
+    @property
+    def hidden(self) -> np.ndarray:
+        """Which values of the block have to be filled in and are known, bool ``(n, C)``."""
+        return np.isfinite(self.values) & ~np.isfinite(self.seen)
 
     def figures(self) -> dict[str, Any]:
         """How to make the same gaps: for each column, ``start+length`` of each of them."""

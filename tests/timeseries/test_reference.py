@@ -79,6 +79,17 @@ def test_what_is_hidden_comes_back(relative):
     assert torch.equal(seen.observed.isnan(), hidden)
 
 
+def test_a_channel_of_which_nothing_is_known_is_at_its_median():
+    _, observed, times = holed()
+    observed[2, :, 1] = NAN
+    median = torch.tensor([7.0, 8.0, 9.0])
+    seen = Reference.of(observed, times, None, torch.full((3, 2), 0.3), median)
+    assert torch.equal(seen.path[2, :, 1], torch.full((20,), 8.0).double())
+    assert float(seen.level[2, 0, 1]) == 8
+    others = Reference.of(observed, times, None, torch.full((3, 2), 0.3))
+    assert torch.equal(seen.path[:, :, 0], others.path[:, :, 0])
+
+
 def test_levels_and_units_do_not_matter():
     values, observed, times = holed()
     hidden = observed.isnan()

@@ -88,10 +88,12 @@ class Relative:
         usual: the usual step of each channel ``(C,)``, where differences are in units of the steps
             of their window.
         weights: of each channel's last steps in its continuation, ``(C, p)``; flat if not given.
+        median: of each channel ``(C,)``, where nothing of it is known; 0 if not given.
     """
 
     usual: Tensor | None = None
     weights: Tensor | None = None
+    median: Tensor | None = None
     single: ClassVar[bool] = False
 
     def reach(self, season: int) -> tuple[int, int]:
@@ -102,7 +104,7 @@ class Relative:
         """All channels at once."""
         known = stretch.window(stretch.known)
         moments = stretch.window(stretch.moments)
-        return _framed(stretch, Reference.of(known, moments, self.usual, self.weights))
+        return _framed(stretch, Reference.of(known, moments, self.usual, self.weights, self.median))
 
 
 class Surrounded:

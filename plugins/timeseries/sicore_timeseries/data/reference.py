@@ -6,8 +6,8 @@ network sees and makes
 
     o' = (o − ℓ)/s,    v' = (v − p)/s,
 
-where ℓ is the last value of the channel that is known; p(t) is linear between known values, flat
-before them, and beyond them flat (so p = ℓ in a forecast) or as
+where ℓ is the last value of the channel that is known, or the channel's median if none is; p(t) is
+linear between known values, flat before them, and beyond them flat (so p = ℓ in a forecast) or as
 `sicore_timeseries.data.continuation` goes on; and s is 1, or how far the channel moves in a step of
 this window:
 
@@ -61,6 +61,7 @@ class Reference:
         times: Tensor,
         usual: Tensor | None = None,
         weights: Tensor | None = None,
+        median: Tensor | None = None,
     ) -> Self:
         """Of what was observed.
 
@@ -69,14 +70,19 @@ class Reference:
             times: ``(B, T)``, increasing.
             usual: u, ``(C,)``; s is 1 if not given.
             weights: φ of the continuation, ``(C, p)``; flat if not given.
+            median: where nothing of a channel is known, ``(C,)``; 0 if not given.
         """
         step = torch.ones_like(observed[:, :1])
         if usual is not None:
             step = local_step(observed, usual.to(observed))
-        path = between_known(observed, times)
+        level, path = last_known(observed), between_known(observed, times)
+        if median is not None:
+            nothing = observed.isnan().all(1, keepdim=True)
+            level = torch.where(nothing, median.to(observed), level)
+            path = torch.where(nothing, median.to(observed), path)
         if weights is not None:
             path = continued(path, last_row(observed), weights)
-        return cls(observed, last_known(observed), path, step)
+        return cls(observed, level, path, step)
 
     @property
     def observed(self) -> Tensor:

@@ -82,6 +82,7 @@ class WindowData:
         self.relative = relative
         some = self._some()
         self.usual = usual_step(windows.take(some)[0]) if relative and local else None
+        self.median = torch.from_numpy(np.nanmedian(windows.used(), 0)) if relative else None
         seen = min(lags, length - ahead - 1)
         several = windows.values[windows.rows(some)]
         self.weights = fit_continuation(several, seen) if relative and seen > 0 else None
@@ -99,7 +100,8 @@ class WindowData:
         observed = values.masked_fill(hidden, torch.nan)
         seen = Reference.absolute(observed)
         if self.relative:
-            seen = Reference.of(observed, given["times"], self.usual, self.weights)
+            learned = (self.usual, self.weights, self.median)
+            seen = Reference.of(observed, given["times"], *learned)
         return seen.hidden(values, hidden), {"observed": seen.observed, **given}
 
     @property
@@ -131,7 +133,7 @@ class WindowData:
     @property
     def units(self) -> dict[str, Any]:
         """What the framing ``relative`` has learned of these windows."""
-        known = {"usual": self.usual, "weights": self.weights}
+        known = {"usual": self.usual, "weights": self.weights, "median": self.median}
         return {name: value.tolist() for name, value in known.items() if value is not None}
 
     def min_max(self) -> MinMax:
