@@ -82,6 +82,12 @@ def forecast_page(
     return Page("Forecast", lead, sections)
 
 
+def times(ours: np.ndarray, others: np.ndarray) -> str:
+    """How large errors are beside others: the mean ratio over columns, in words, or nothing."""
+    ratios = ours[others > 0] / others[others > 0]
+    return f"; on average, its error is {ratios.mean():.2f} times as large" if len(ratios) else ""
+
+
 def _tested(tested: BackTest | None, columns: tuple[str, ...], settings: Settings) -> Section:
     title = "How good earlier forecasts would have been"
     if tested is None:
@@ -101,9 +107,8 @@ def _tested(tested: BackTest | None, columns: tuple[str, ...], settings: Setting
         "of the data: the mean distance of paths from the truth, less half their distance from "
         "each other; lower is better. The last column is the share of values inside the bands of "
         "80 %.\n\n"
-        f"This forecast is at or below the best simple method in {better} of {len(columns)} "
-        f"columns; summed over columns in units of that method, it has "
-        f"{np.nanmean(ours.crps / np.where(best > 0, best, np.nan)):.2f} times its error."
+        f"This forecast is at or below the best simple method in {better} of {len(columns)} columns"
+        f"{times(ours.crps, best)}."
     )
     one, truth = tested.shown
     figure = Figure(

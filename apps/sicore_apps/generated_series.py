@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ FIGURES = {
     "signature_mmd": "distance of signatures",
 }
 LEAST = 50  # samples and real windows that figures need
+SHOWN = 500
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,8 @@ class GeneratedSeries:
             ["memorisation", "1: as far from training windows as new ones are", f"{ratio:.3g}", "1"]
         )
         text = (
-            "Beside the windows that the model was trained on. The floor is that of one half of them "
-            "against the other: no model can be better without copying."
+            "Beside the windows that the model was trained on. The floor is that of one half of "
+            "them against the other: no model can be better without copying."
         )
         return Section(
             "Likeness", text, "", (), [Table(("figure", "what it is", "generated", "floor"), rows)]
@@ -124,22 +125,28 @@ def generated(
     with progress_bar("generating", n) as bar:
         drawn = sample_bulk(model, n, seed=seed, steps=steps, batch_size=256, advance=bar.advance)
     windows = drawn.decoded.cpu()
-    real, found = _real(chosen), {}
-    if figures and n >= LEAST and real is not None and len(real[0]) >= LEAST:
-        train, test, _ = real[1:]
-        found = evaluate_windows(windows, test, train, seed=seed)
-    return GeneratedSeries(domain, windows, None if real is None else real[0], found, drawn.nfe)
+    real = _real(chosen)
+    found: Mapping[str, Any] = {}
+    if figures and real is not None and min(n, len(real.windows)) >= LEAST:
+        found = evaluate_windows(windows, real.test, real.train, seed=seed)
+    return GeneratedSeries(domain, windows, real and real.windows, found, drawn.nfe)
 
 
-def _real(chosen: Chosen) -> tuple[Tensor, Any, Any, None] | None:
-    """Complete windows spread over the training data, and the data; None where they are gone."""
+class _Real(NamedTuple):
+    """Complete windows of the training data, in no order, and both splits."""
+
+    windows: Tensor
+    train: Any
+    test: Any
+
+
+def _real(chosen: Chosen) -> _Real | None:
+    """The data of a model; None where they are gone, or too few for a test."""
     data = chosen.model.config.data
     try:
-        train = data.build(split="train")
-        test = data.build(split="test")
+        train, test = data.build(split="train"), data.build(split="test")
     except InputError:
         return None
-    chosen_rows = np.linspace(0, len(train.windows) - 1, min(len(train.windows), 500)).astype(int)
-    windows = train.windows.take(torch.from_numpy(chosen_rows))[0].double()
-    whole = windows[~windows.isnan().flatten(1).any(1)]
-    return whole, train, test, None
+    some = np.random.default_rng(0).permutation(len(train.windows))[:SHOWN]
+    windows = train.windows.take(torch.from_numpy(some))[0].double()
+    return _Real(windows[~windows.isnan().flatten(1).any(1)], train, test)

@@ -117,7 +117,7 @@ def regular_moments(series: Series, every: str) -> pd.Index:
         if step <= 0:
             raise ValueError
         first = np.ceil(series.index[0] / step) * step
-        return pd.Index(np.arange(first, series.index[-1] + step / 2, step))
+        return pd.Index(np.arange(first, series.index[-1] + 1e-9 * step, step))
     except ValueError:
         kind = "a step such as 1h, 15min or 1D" if series.dates else "a number above 0"
         raise InputError(f"--every {every}: expected {kind}") from None

@@ -1,3 +1,5 @@
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -101,6 +103,41 @@ def graph_model(tmp_path_factory):
         ],
     )
     return _untrained(config, tmp_path_factory.mktemp("models") / "graphs")
+
+
+@pytest.fixture(scope="session")
+def series_model(tmp_path_factory):
+    """A very small untrained model of any series."""
+    config = load_config(
+        "timeseries/any",
+        [
+            "data.size=10",
+            "data.window=16",
+            "network={name: timeseries/mlp, width: 16, depth: 1}",
+            "sampling.steps=2",
+        ],
+    )
+    config = fill_domain(config, config.data.build())
+    torch.manual_seed(0)
+    parts = build_parts(config)
+    with torch.no_grad():
+        for parameter in parts.network.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    return Model(config, parts, {}).save_pretrained(tmp_path_factory.mktemp("models") / "any")
+
+
+@pytest.fixture
+def hourly(tmp_path):
+    """A file of two columns and 200 hours, and its rows; column b has a gap of 4."""
+    moments = pd.date_range("2024-03-01", periods=200, freq="h")
+    rows = np.arange(200)
+    table = pd.DataFrame(
+        {"time": moments, "a": np.sin(rows / 24 * 2 * np.pi), "b": 100 + np.cos(rows / 7)}
+    )
+    table.loc[90:93, "b"] = np.nan
+    path = tmp_path / "hourly.csv"
+    table.to_csv(path, index=False)
+    return path, table
 
 
 def _untrained(config, folder):

@@ -126,7 +126,7 @@ class Surrounded:
 
         def values(drawn: Tensor) -> Tensor:
             filled = whole.clone()
-            filled[asked] = drawn.squeeze(-1) * given.spread + given.level
+            filled[asked] = drawn.squeeze(-1) * given.spread + given.line
             return filled.view(batch, channels, -1).transpose(1, 2)
 
         condition = {"observed": given.observed.unsqueeze(-1), "calendar": given.features}

@@ -18,6 +18,7 @@ LONGEST = max(LAGS)
 GROUP = 500  # series of one season that are made at a time
 MASKS = 64
 HISTORY = LONGEST * max(SEASONS)
+FURTHEST = 12.0  # units: values further off are left out
 SHORT = 0.3  # the share of windows of which little is known before
 
 
@@ -78,7 +79,8 @@ class AnySeries:
         known = stretch.masked_fill(self._hidden(noise, season), torch.nan)
         given = surroundings(known, HISTORY, self.window, season)
         window = stretch[:, HISTORY : HISTORY + self.window]
-        values = ((window - given.level) / given.spread).unsqueeze(-1)
+        away = (window - given.line) / given.spread
+        values = away.masked_fill(away.abs() > FURTHEST, torch.nan).unsqueeze(-1)
         return values, {"observed": given.observed.unsqueeze(-1), "calendar": given.features}
 
     def domain_config(self) -> dict[str, Any]:

@@ -1,0 +1,104 @@
+"""``sicore forecast``: files, notes, training on the user's file, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+TRAIN = ("--train", "--training-steps", 2, "--samples", 5)
+
+
+def test_a_forecast_is_files_and_a_page(sicore, series_model, hourly, tmp_path):
+    path, table = hourly
+    out = tmp_path / "out"
+    words = ("forecast", path, "-H", 20, "--model", series_model, "--samples", 20, "--paths")
+    status, told, _ = sicore(*words, "-o", out)
+    assert status == 0 and "2 columns, 20 rows ahead" in told
+    names = {file.name for file in out.iterdir()}
+    assert names == {
+        "forecast.csv", "forecast.png", "forecast.svg", "index.html", "manifest.json", "paths.csv"
+    }  # fmt: skip
+    made = pd.read_csv(out / "forecast.csv", parse_dates=["time"])
+    assert len(made) == 40 and set(made["column"]) == {"a", "b"}
+    assert made["time"].min() == table["time"].iloc[-1] + pd.Timedelta(hours=1)
+    levels = made[["q05", "q10", "q25", "q50", "q75", "q90", "q95"]].to_numpy()
+    assert (np.diff(levels, axis=1) >= 0).all()
+    paths = pd.read_csv(out / "paths.csv")
+    of_a = paths.pivot_table(index="time", columns="path", values="a").to_numpy()
+    rows = made[made["column"] == "a"]
+    np.testing.assert_allclose(of_a.mean(1), rows["mean"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.median(of_a, 1), rows["q50"], rtol=1e-4, atol=1e-5)
+    page = (out / "index.html").read_text(encoding="utf-8")
+    assert "seasonal naive (24)" in page and "inside 80 %" in page
+
+
+def test_a_forecast_repeats_and_does_not_see_the_future(sicore, series_model, hourly, tmp_path):
+    path, table = hourly
+    shorter, more = tmp_path / "short.csv", tmp_path / "more.csv"
+    table[:150].to_csv(shorter, index=False)
+    words = ("--model", series_model, "-H", 3, "--samples", 4)
+    sicore("forecast", shorter, *words, "-o", tmp_path / "one")
+    sicore("forecast", shorter, *words, "-o", tmp_path / "two")
+    one, two = (pd.read_csv(tmp_path / name / "forecast.csv") for name in ("one", "two"))
+    pd.testing.assert_frame_equal(one, two)
+    table.assign(a=table["a"] + 1000).to_csv(more, index=False)
+    sicore("forecast", more, *words, "-o", tmp_path / "moved")
+    sicore("forecast", path, *words, "-o", tmp_path / "plain")
+    moved, plain = (
+        pd.read_csv(tmp_path / name / "forecast.csv").query("column == 'a'")
+        for name in ("moved", "plain")
+    )
+    np.testing.assert_allclose(moved["q50"], plain["q50"] + 1000, atol=1e-2)
+
+
+def test_several_series_are_forecast_by_themselves(sicore, series_model, tmp_path):
+    rows = [
+        f"{2000 + year},{shop},{value}"
+        for shop, value in (("x", 1.0), ("y", 5.0))
+        for year in range(30)
+    ]
+    path = tmp_path / "shops.csv"
+    path.write_text("t,shop,sold\n" + "\n".join(rows), encoding="utf-8")
+    words = ("--key", "shop", "-H", 2, "--model", series_model, "--samples", 3)
+    status, told, _ = sicore("forecast", path, *words, "-o", tmp_path / "out")
+    assert status == 0 and "2 series" in told
+    made = pd.read_csv(tmp_path / "out" / "forecast.csv")
+    assert made.groupby("series").size().to_dict() == {"x": 2, "y": 2}
+    assert set(made["time"]) == {2030.0, 2031.0}
+
+
+def test_a_model_is_trained_on_the_file_kept_and_used_again(sicore, hourly, tmp_path):
+    path, _ = hourly
+    words = ("forecast", path, "-H", 6, *TRAIN, "-o", tmp_path / "out")
+    status, _, told = sicore(*words)
+    assert status == 0 and "training on" in told
+    assert (tmp_path / "out-model" / "model.safetensors").is_file()
+    status, _, told = sicore(*words, "--overwrite")
+    assert status == 0 and "training on" not in told
+    first = (tmp_path / "out" / "forecast.csv").read_bytes()
+    again = ("--model", tmp_path / "out-model", "--samples", 5, "-o", tmp_path / "again")
+    status, _, _ = sicore("forecast", path, "-H", 6, *again)
+    assert status == 0 and (tmp_path / "again" / "forecast.csv").read_bytes() == first
+    status, _, told = sicore("forecast", path, "-H", 5, *TRAIN, "-o", tmp_path / "out")
+    assert status == 1 and "exists" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "words", "expected"),
+    [
+        ("time,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,4\n", ("-H", 9), "longer than the data"),
+        ("time,y\n2024-01-01,1\n", ("-H", 1), "has one row"),
+        ("time,y\n1,1\n1,2\n2,3\n", ("-H", 1), "have the same time"),
+        ("time,y\n1,a\n2,b\n3,c\n", ("-H", 1), "y"),
+        ("time,y\n1,1\n2,2\n5.3,1\n9.1,2\n", ("-H", 1), "add --train"),
+        ("time,y\n1,1\n2,2\n3,3\n4,4\n", ("-H", 2, "--train"), "too long to train"),
+        ("time,y\n1,1\n2,2\n3,3\n", ("-H", 1, "--column", "z"), "z"),
+        ("time,y\n1,1\n2,2\n3,3\n", ("-H", 1, "--training-steps", 3), "add --train"),
+        ("time,y\n1,1\n2,2\n3,3\n", ("-H", 1, "--train", "--model", "x"), "leave out --model"),
+    ],
+)
+def test_what_cannot_be_answered_is_told(sicore, tmp_path, content, words, expected):
+    path = tmp_path / "data.csv"
+    path.write_text(content, encoding="utf-8")
+    status, _, told = sicore("forecast", path, *words, "-o", tmp_path / "out")
+    assert status == 1 and expected in told
+    assert not (tmp_path / "out").exists()
