@@ -29,7 +29,7 @@ from sicore_timeseries.answers.plans import forecast_plan, imputation_plan
 from sicore_timeseries.data.places import cache_folder
 from sicore_timeseries.data.table import Series
 
-SAMPLES = 200
+SAMPLES, PATHS = 200, 100  # of each forecast, and of a block with its gaps
 HISTORY = 4_000  # rows that MASE is scaled by, as for the baselines
 FORECASTS: dict[str, list[str]] = {
     "exchange": ["data.window=90", "data.lags=1", "data.local=true", "training.steps=200"],
@@ -38,7 +38,7 @@ FORECASTS: dict[str, list[str]] = {
 }
 GAPS: dict[str, list[str]] = {
     "energy": ["training.steps=600"],
-    "pm25": ["data.window=192", "data.task={gaps: 1}", "training.steps=600"],
+    "pm25": ["data.window=192", "data.task={gaps: 1}", "training.steps=400"],
 }
 
 
@@ -99,7 +99,7 @@ def imputations(test: Gaps, settings: list[str], folder: Path) -> dict[str, Any]
     start = time.process_time()
     series = rows_of(Series("", test.index[test.first :], seen), 1)
     plan = imputation_plan(np.isnan(seen).any(1), len(model.domain.space.zeros(1)[0]))
-    paths = fill(model, series, plan, samples=SAMPLES, batch_size=SAMPLES)
+    paths = fill(model, series, plan, samples=PATHS, batch_size=PATHS)
     seconds = time.process_time() - start
     return {
         "settings": " ".join(settings),
@@ -127,7 +127,7 @@ def main() -> None:
     short = ["training.steps=20"] if options.quick else []
     tests = {"exchange": exchange(data), "etth1": etth1(data), "energy": energy(data)}
     blocks = {"energy": energy_gaps(data), "pm25": pm25_gaps(data)}
-    figures: dict[str, Any] = {"samples": SAMPLES, "forecasts": {}}
+    figures: dict[str, Any] = {"samples": SAMPLES, "paths": PATHS, "forecasts": {}}
     for name, settings in FORECASTS.items():
         figures["forecasts"][name] = kept(
             runs / name, lambda place, n=name, s=settings: forecasts(tests[n], [*s, *short], place)

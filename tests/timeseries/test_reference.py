@@ -11,6 +11,7 @@ from sicore_timeseries.data.reference import (
     COUNTED,
     Reference,
     between_known,
+    distance,
     last_known,
     local_step,
     usual_step,
@@ -65,13 +66,29 @@ def test_steps_are_those_of_the_window_and_of_the_usual():
     assert float(found[2]) == 1 and abs(float(found[0]) / 7 - 1) < 0.03
 
 
+def test_a_random_walk_lies_as_far_from_its_lines_as_its_distance_says():
+    n = 4000
+    walk = torch.randn(n, 12, 1, generator=torch.Generator().manual_seed(0)).double().cumsum(1)
+    observed = walk.clone()
+    observed[:, [0, 1, 4, 5, 6, 9, 10, 11]] = NAN
+    times = torch.arange(12.0).double().expand(n, 12)
+    away = distance(observed, times)[0, :, 0]
+    expected = [2, 1, 1, 1, 0.75, 1, 0.75, 1, 1, 1, 2, 3]
+    assert torch.allclose(away, torch.tensor(expected).double())
+    hidden = observed.isnan()
+    made = Reference.of(observed, times, hurst=0.5).hidden(walk, hidden)[:, hidden[0, :, 0], 0]
+    assert (made.square().mean(0) - 1).abs().max() < 4 * (2 / n) ** 0.5
+    nothing = distance(observed * NAN, times)
+    assert torch.equal(nothing, torch.full_like(nothing, 11.0))
+
+
 @pytest.mark.parametrize("relative", [False, True])
 def test_what_is_hidden_comes_back(relative):
     values, observed, times = holed()
     seen = Reference.absolute(observed)
     if relative:
         weights = torch.full((3, 2), 0.3)
-        seen = Reference.of(observed, times, torch.ones(3), weights)
+        seen = Reference.of(observed, times, torch.ones(3), weights, hurst=0.5)
     hidden = observed.isnan()
     made = seen.hidden(values, hidden)
     assert torch.equal(made.isnan(), ~hidden)
@@ -170,6 +187,20 @@ def test_samples_hold_hidden_values_alone(wandering):
     for space in (trained, asked):
         z = Noise.of(0, 5, space=space).normal_like(domain.space.zeros(5))
         assert torch.equal(z != 0, given["observed"].isnan())
+
+
+def test_a_column_that_is_never_hidden_has_the_scale_of_what_is_shown(tmp_path):
+    rng = np.random.default_rng(0)
+    walks = rng.normal(size=(400, 2)).cumsum(0) * (1.0, 50.0)
+    lines = [f"{k},{'' if 100 < k < 110 else a},{b}" for k, (a, b) in enumerate(walks.tolist())]
+    path = tmp_path / "two.csv"
+    path.write_text("time,a,b\n" + "\n".join(lines))
+    data = SeriesFile(str(path), window=30, task={"gaps": 1}, relative=True, hurst=0.5)
+    values, given = data.batch(torch.arange(len(data)))
+    assert bool(values[..., 1].isnan().all()) and not bool(values[..., 0].isnan().all())
+    assert float(data.scaling.config["std"][1]) == pytest.approx(
+        float(np.nanstd(given["observed"][..., 1])), rel=0.05
+    )
 
 
 def test_windows_of_which_nothing_is_seen_have_no_level(wandering):

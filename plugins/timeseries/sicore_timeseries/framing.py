@@ -89,11 +89,13 @@ class Relative:
             of their window.
         weights: of each channel's last steps in its continuation, ``(C, p)``; flat if not given.
         median: of each channel ``(C,)``, where nothing of it is known; 0 if not given.
+        hurst: how differences grow with their distance from known values.
     """
 
     usual: Tensor | None = None
     weights: Tensor | None = None
     median: Tensor | None = None
+    hurst: Tensor | float = 0.0
     single: ClassVar[bool] = False
 
     def reach(self, season: int) -> tuple[int, int]:
@@ -104,7 +106,8 @@ class Relative:
         """All channels at once."""
         known = stretch.window(stretch.known)
         moments = stretch.window(stretch.moments)
-        return _framed(stretch, Reference.of(known, moments, self.usual, self.weights, self.median))
+        learned = (self.usual, self.weights, self.median, self.hurst)
+        return _framed(stretch, Reference.of(known, moments, *learned))
 
 
 class Surrounded:

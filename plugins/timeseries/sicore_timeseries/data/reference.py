@@ -4,7 +4,7 @@ A network that is given absolute values knows those of the training years only; 
 from known ones is alike in all years. With v a value that is hidden and o one that is observed, a
 network sees and makes
 
-    o' = (o − ℓ)/s,    v' = (v − p)/s,
+    o' = (o − ℓ)/s,    v' = (v − p)/(s d^H),
 
 where ℓ is the last value of the channel that is known, or the channel's median if none is; p(t) is
 linear between known values, flat before them, and beyond them flat (so p = ℓ in a forecast) or as
@@ -17,6 +17,10 @@ over the n steps Δ between neighbouring rows that are both known. u is the usua
 training windows; k = 10 steps of this size are counted along, so that a window without known steps
 has s = u and one in which nothing moves has a small s, not 0. It is the posterior mean of a
 variance with an inverse-gamma prior, up to its constant.
+
+d(t) is how far known values are: (t − a)(b − t)/(b − a) between two at a and b, and the distance of
+the last or first one beyond them. A random walk of step s lies s √d from the line, so H = ½ for it;
+0 takes no notice of d.
 """
 
 from __future__ import annotations
@@ -41,18 +45,21 @@ class Reference:
         level: ℓ, ``(B, 1, C)``.
         path: p, ``(B, T, C)``.
         step: s, ``(B, 1, C)``.
+        unit: s d^H, ``(B, T, C)``.
     """
 
     raw: Tensor
     level: Tensor
     path: Tensor
     step: Tensor
+    unit: Tensor
 
     @classmethod
     def absolute(cls, observed: Tensor) -> Self:
         """With ``ℓ = p = 0`` and ``s = 1``."""
         nothing = torch.zeros_like(observed)
-        return cls(observed, nothing[:, :1], nothing, torch.ones_like(observed[:, :1]))
+        one = torch.ones_like(observed)
+        return cls(observed, nothing[:, :1], nothing, one[:, :1], one)
 
     @classmethod
     def of(
@@ -62,15 +69,17 @@ class Reference:
         usual: Tensor | None = None,
         weights: Tensor | None = None,
         median: Tensor | None = None,
+        hurst: Tensor | float = 0.0,
     ) -> Self:
         """Of what was observed.
 
         Args:
             observed: ``(B, T, C)``, NaN where values are hidden.
-            times: ``(B, T)``, increasing.
+            times: ``(B, T)``, increasing, in usual steps.
             usual: u, ``(C,)``; s is 1 if not given.
             weights: φ of the continuation, ``(C, p)``; flat if not given.
             median: where nothing of a channel is known, ``(C,)``; 0 if not given.
+            hurst: H.
         """
         step = torch.ones_like(observed[:, :1])
         if usual is not None:
@@ -82,7 +91,8 @@ class Reference:
             path = torch.where(nothing, median.to(observed), path)
         if weights is not None:
             path = continued(path, last_row(observed), weights)
-        return cls(observed, level, path, step)
+        unit = step * distance(observed, times) ** hurst
+        return cls(observed, level, path, step, unit)
 
     @property
     def observed(self) -> Tensor:
@@ -91,11 +101,11 @@ class Reference:
 
     def hidden(self, values: Tensor, where: Tensor) -> Tensor:
         """What a network has to make of values ``(B, T, C)``; NaN but where they are hidden."""
-        return ((values - self.path) / self.step).masked_fill(~where, torch.nan)
+        return ((values - self.path) / self.unit).masked_fill(~where, torch.nan)
 
     def completed(self, made: Tensor) -> Tensor:
         """Values from what a network made ``(B, T, C)``; the observed ones where there are some."""
-        return torch.where(self.raw.isnan(), self.path + self.step * made, self.raw)
+        return torch.where(self.raw.isnan(), self.path + self.unit * made, self.raw)
 
 
 def last_known(observed: Tensor) -> Tensor:
@@ -122,18 +132,41 @@ def between_known(observed: Tensor, times: Tensor) -> Tensor:
             nothing is.
         times: ``(B, T)``, increasing.
     """
+    left, right = _neighbours(observed)
+    at = times.unsqueeze(-1).expand_as(observed)
+    start, end = at.gather(1, left), at.gather(1, right)
+    share = torch.where(right > left, (at - start) / (end - start), 0.0)
+    low, high = observed.gather(1, left), observed.gather(1, right)
+    return (low + share * (high - low)).nan_to_num(0.0)
+
+
+def distance(observed: Tensor, times: Tensor) -> Tensor:
+    """How far known values are, d ``(B, T, C)``; 1 where they are known.
+
+    Args:
+        observed: ``(B, T, C)``, NaN where values are not known; that of the whole window comes out
+            for a channel of which nothing is.
+        times: ``(B, T)``, increasing.
+    """
+    left, right = _neighbours(observed)
+    at = times.unsqueeze(-1).expand_as(observed)
+    before, after = at - at.gather(1, left), at.gather(1, right) - at
+    between = torch.where(right > left, before * after / (before + after), before.abs())
+    known = ~observed.isnan()
+    whole = (times[:, -1:] - times[:, :1]).unsqueeze(-1)
+    between = torch.where(known.any(1, keepdim=True), between, whole)
+    return torch.where(known, 1.0, between)
+
+
+def _neighbours(observed: Tensor) -> tuple[Tensor, Tensor]:
+    """The rows of the known values on both sides, twice the same where there is only one."""
     length = observed.shape[1]
     rows = torch.arange(length, device=observed.device).unsqueeze(-1)
     known = ~observed.isnan()
     before = torch.where(known, rows, -1).cummax(1).values
     after = torch.where(known, rows, length).flip(1).cummin(1).values.flip(1)
     left = torch.where(before < 0, after, before).clamp(max=length - 1)  # a row, also if none is
-    right = torch.where(after == length, left, after)
-    at = times.unsqueeze(-1).expand_as(observed)
-    start, end = at.gather(1, left), at.gather(1, right)
-    share = torch.where(right > left, (at - start) / (end - start), 0.0)
-    low, high = observed.gather(1, left), observed.gather(1, right)
-    return (low + share * (high - low)).nan_to_num(0.0)
+    return left, torch.where(after == length, left, after)
 
 
 def local_step(observed: Tensor, usual: Tensor) -> Tensor:

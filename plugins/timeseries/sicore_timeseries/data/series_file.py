@@ -28,6 +28,7 @@ class SeriesFile(WindowData):
         relative: see `WindowData`.
         local: see `WindowData`.
         lags: see `WindowData`.
+        hurst: see `WindowData`.
         time: the time column; found if not given.
         columns: those of values; by default all that hold numbers.
         key: the column that names the series, for several in one file.
@@ -60,6 +61,7 @@ class SeriesFile(WindowData):
         relative: bool = False,
         local: bool = False,
         lags: int = 0,
+        hurst: float = 0.0,
         time: str | None = None,
         columns: tuple[str, ...] = (),
         key: str | None = None,
@@ -101,6 +103,7 @@ class SeriesFile(WindowData):
             relative=relative,
             local=local,
             lags=lags,
+            hurst=hurst,
             seed=seed,
         )
 

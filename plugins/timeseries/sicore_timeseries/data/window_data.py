@@ -20,7 +20,8 @@ from sicore_timeseries.data.thinning import thinned
 from sicore_timeseries.data.windows import SHARES, Windows
 
 MASKS = 16  # of each window, where they are random
-SOME = 20_000  # windows that relative values are measured on
+SOME = 20_000  # windows that steps are measured on
+FEW = 4096  # items that the scale of relative values is
 
 
 class WindowData:
@@ -44,6 +45,8 @@ class WindowData:
         local: whether relative values are in units of the step in their window, see there.
         lags: how many steps what lies beyond the last known value is continued by, at most as many
             as a forecast sees; it is relative to a flat line if 0.
+        hurst: how relative values grow with their distance from known ones, see there: 0 if not at
+            all, 0.5 as those of a random walk.
         seed: of the masks.
 
     Raises:
@@ -63,6 +66,7 @@ class WindowData:
         relative: bool = False,
         local: bool = False,
         lags: int = 0,
+        hurst: float = 0.0,
         seed: int = 0,
     ) -> None:
         self.windows, self.columns, self.seed = windows, tuple(columns), seed
@@ -79,7 +83,7 @@ class WindowData:
                 "relative windows need a last known value: leave the task 'generate' out, or set "
                 "relative to false"
             )
-        self.relative = relative
+        self.relative, self.hurst = relative, hurst
         some = self._some()
         self.usual = usual_step(windows.take(some)[0]) if relative and local else None
         self.median = torch.from_numpy(np.nanmedian(windows.used(), 0)) if relative else None
@@ -100,8 +104,9 @@ class WindowData:
         observed = values.masked_fill(hidden, torch.nan)
         seen = Reference.absolute(observed)
         if self.relative:
+            steps = given["times"] * (self.windows.length - 1)
             learned = (self.usual, self.weights, self.median)
-            seen = Reference.of(observed, given["times"], *learned)
+            seen = Reference.of(observed, steps, *learned, self.hurst)
         return seen.hidden(values, hidden), {"observed": seen.observed, **given}
 
     @property
@@ -110,9 +115,14 @@ class WindowData:
         return WindowData(self.windows, self.columns)
 
     def _hidden(self) -> Tensor:
-        """Items of windows that are spread over the data, ``(n, C)``."""
-        chosen = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
-        return self.batch(chosen)[0].flatten(0, 1)
+        """Items of windows that are spread over the data, ``(n, C)``.
+
+        Of columns that are never hidden those values that are observed.
+        """
+        chosen = torch.linspace(0, len(self) - 1, min(len(self), FEW)).long()
+        items, given = self.batch(chosen)
+        shown = items.isnan().all(1, keepdim=True).all(0, keepdim=True)
+        return torch.where(shown, given["observed"], items).flatten(0, 1)
 
     def _some(self) -> Tensor:
         """The numbers of windows that are spread over the data."""
@@ -134,7 +144,8 @@ class WindowData:
     def units(self) -> dict[str, Any]:
         """What the framing ``relative`` has learned of these windows."""
         known = {"usual": self.usual, "weights": self.weights, "median": self.median}
-        return {name: value.tolist() for name, value in known.items() if value is not None}
+        learned = {name: value.tolist() for name, value in known.items() if value is not None}
+        return {**learned, "hurst": self.hurst} if self.hurst else learned
 
     def min_max(self) -> MinMax:
         """The scaling of TimeGAN's protocol: of all rows that windows are cut from."""
