@@ -85,7 +85,8 @@ def command(
         )
     from sicore.progress import progress_bar
     from sicore_apps.forecast_page import chart_of, forecast_page
-    from sicore_apps.forecasting import Settings, all_paths, back_test, forecast, quantiles
+    from sicore_apps.forecasting import Settings, back_test, forecast, quantiles
+    from sicore_apps.path_tables import paths_table
 
     length = season_of(table, season)
     window = []
@@ -120,9 +121,9 @@ def command(
     with output_folder(folder, overwrite, manifest) as staging:
         table_of.to_csv(staging / "forecast.csv", index=False, float_format="%.7g")
         if paths:
-            all_paths(made, table.columns).to_csv(
-                staging / "paths.csv", index=False, float_format="%.7g"
-            )
+            drawn = ((one.series.name, one.future, one.paths) for one in made)
+            frame = paths_table(drawn, table.columns)
+            frame.to_csv(staging / "paths.csv", index=False, float_format="%.7g")
         (staging / "forecast.png").write_bytes(chart.png())
         (staging / "forecast.svg").write_text(chart.svg(), encoding="utf-8")
         page.write(staging / "index.html")

@@ -182,16 +182,3 @@ def quantiles(forecasts: list[Forecast], columns: tuple[str, ...]) -> pd.DataFra
         ],
         ignore_index=True,
     )
-
-
-def all_paths(forecasts: list[Forecast], columns: tuple[str, ...]) -> pd.DataFrame:
-    """All paths as one table: series, path, time, the columns."""
-    parts = []
-    for made in forecasts:
-        count, rows, _ = made.paths.shape
-        frame = pd.DataFrame(made.paths.reshape(count * rows, -1), columns=list(columns))
-        frame.insert(0, "time", list(made.future) * count)
-        frame.insert(0, "path", np.repeat(np.arange(1, count + 1), rows))
-        frame.insert(0, "series", made.series.name)
-        parts.append(frame)
-    return pd.concat(parts, ignore_index=True)

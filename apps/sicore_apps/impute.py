@@ -75,6 +75,7 @@ def command(
     from sicore.progress import progress_bar
     from sicore_apps import imputing
     from sicore_apps.impute_page import chart_of, impute_page
+    from sicore_apps.path_tables import paths_table
 
     asked = table.series
     if every is not None:
@@ -101,7 +102,8 @@ def command(
         quantiles = imputing.quantiles(made, table.columns)
         quantiles.to_csv(staging / "imputed.csv", index=False, float_format="%.7g")
         if paths:
-            frame = imputing.all_paths(made, table.columns)
+            drawn = ((one.series.name, one.series.index, one.paths) for one in made)
+            frame = paths_table(drawn, table.columns)
             frame.to_csv(staging / "paths.csv", index=False, float_format="%.7g")
         (staging / "imputed.png").write_bytes(chart.png())
         (staging / "imputed.svg").write_text(chart.svg(), encoding="utf-8")

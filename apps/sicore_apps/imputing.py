@@ -238,16 +238,3 @@ def quantiles(made: list[Filled], columns: tuple[str, ...]) -> pd.DataFrame:
                 times = one.series.index[rows]
                 parts.append(quantile_table(paths, times, [column], series=one.series.name))
     return pd.concat(parts, ignore_index=True)
-
-
-def all_paths(made: list[Filled], columns: tuple[str, ...]) -> pd.DataFrame:
-    """All paths as one table: series, path, time, the columns."""
-    parts = []
-    for one in made:
-        count, rows, _ = one.paths.shape
-        frame = pd.DataFrame(one.paths.reshape(count * rows, -1), columns=list(columns))
-        frame.insert(0, "time", list(one.series.index) * count)
-        frame.insert(0, "path", np.repeat(np.arange(1, count + 1), rows))
-        frame.insert(0, "series", one.series.name)
-        parts.append(frame)
-    return pd.concat(parts, ignore_index=True)

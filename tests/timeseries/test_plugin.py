@@ -26,7 +26,7 @@ def test_every_data_set_says_what_it_is():
         assert dataset.title and dataset.licence and dataset.source and summary
 
 
-@pytest.mark.parametrize("name", ["file", "forecast", "impute"])
+@pytest.mark.parametrize("name", ["file", "forecast", "impute", "foellmer"])
 def test_a_table_trains_a_model_that_forecasts(name, tmp_path):
     path = tmp_path / "waves.csv"
     at = torch.arange(200.0)
@@ -46,6 +46,7 @@ def test_a_table_trains_a_model_that_forecasts(name, tmp_path):
     model = sicore.load(train(config, tmp_path / "model", device="cpu", progress=False))
     observed = torch.full((12, 2), float("nan"))
     observed[:8] = torch.stack([at.sin(), at.cos()], -1)[:8]
-    drawn = model.sample(3, {"observed": observed}, steps=2)
+    x0 = model.domain.start(observed.expand(3, -1, -1)) if name == "foellmer" else None
+    drawn = model.sample(3, {"observed": observed}, x0=x0, steps=2)
     assert drawn.decoded.shape == (3, 12, 2) and drawn.decoded.isfinite().all()
     assert not torch.allclose(drawn.decoded[0], drawn.decoded[1])

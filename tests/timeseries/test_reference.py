@@ -10,13 +10,13 @@ from sicore_timeseries.data.continuation import continued, fit_continuation
 from sicore_timeseries.data.reference import (
     COUNTED,
     Reference,
-    between_known,
     distance,
     last_known,
     local_step,
     usual_step,
 )
 from sicore_timeseries.data.series_file import SeriesFile
+from sicore_timeseries.data.states import bridged
 from sicore_timeseries.domain import TimeSeries
 from sicore_timeseries.framing import Stretch
 
@@ -39,7 +39,7 @@ def test_the_last_known_value_of_each_channel():
 
 def test_lines_are_those_of_numpy():
     _, observed, times = holed()
-    made = between_known(observed, times)
+    made = bridged(observed, times)
     for window in range(5):
         for channel in range(3):
             column = observed[window, :, channel]
@@ -47,7 +47,7 @@ def test_lines_are_those_of_numpy():
             at = times[window]
             line = np.interp(at, at[known], column[known])
             np.testing.assert_allclose(made[window, :, channel], line, atol=1e-12)
-    assert torch.equal(between_known(observed * NAN, times), torch.zeros_like(observed))
+    assert bool(bridged(observed * NAN, times).isnan().all())
 
 
 def test_steps_are_those_of_the_window_and_of_the_usual():

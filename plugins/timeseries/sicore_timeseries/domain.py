@@ -22,13 +22,13 @@ from sicore.hub.conditions import ConditionKind
 from sicore.predictions import Condition
 from sicore.states import CorrelatedSpace, MaskedSpace, Noise, State, StateSpace, TensorSpace
 from sicore_timeseries.data.scaling import Standard, read_scaling
+from sicore_timeseries.data.states import bridged, states
 from sicore_timeseries.framing import FRAMINGS, Framing
 from sicore_timeseries.kernels import factor_of
 
 if TYPE_CHECKING:
     from sicore.hub import Model
 
-ALMOST = 1e-12  # instead of 0 for a value that is there
 OBSERVED, TIMES, CALENDAR = "observed", "times", "calendar"
 
 
@@ -93,12 +93,21 @@ class TimeSeries(Domain):
 
     def encode(self, items: Tensor) -> Tensor:
         """Standardised float32 values ``(B, T, C)``; 0 where they are missing, and only there."""
-        values = self.scaling.encode(items.double()).float()
-        return torch.where(values == 0, ALMOST, values).nan_to_num(0.0)
+        return states(items, self.scaling)
 
     def decode(self, x: State) -> Tensor:
         """Values in the user's units, float64 ``(B, T, C)``; 0 becomes the usual value."""
         return self.scaling.decode(self._tensor(x).double())
+
+    def start(self, observed: Tensor, times: Tensor | None = None) -> Tensor:
+        """Where two-sided paths start: what is known, and what it says of the rest, as a state.
+
+        Args:
+            observed: ``(B, T, C)``, in the units of the table, NaN where not known; see `bridged`.
+            times: moments ``(B, T)``; equally far apart if not given.
+        """
+        at = self.times_of({} if times is None else {TIMES: times}, observed)
+        return self.encode(bridged(observed, at))
 
     def times_of(self, condition: Condition, like: Tensor) -> Tensor:
         """The moments ``(B, T)``; 0 to 1 at equal distances where they are not given."""

@@ -15,6 +15,7 @@ DATASETS = (
     ("file", "series_file:SeriesFile", "Your own series: data.file=PATH, CSV or Parquet"),
     ("any", "any_series:AnySeries", "Made-up series of one channel, for a model of any series"),
     ("sines", "sines:Sines", "Generated waves of random frequency and phase"),
+    ("exact", "processes:ExactProcess", "A process whose law is known: data.process=NAME"),
     ("stocks", "stocks:Stocks", "Daily prices and volumes of a share, 6 columns"),
     ("energy", "energy:Energy", "Energy use and air of a house, 28 columns, ten minutes apart"),
     ("etth1", "ett:ETTh1", "Load and oil temperature of a transformer, 7 columns, hourly"),
@@ -35,6 +36,7 @@ PRESETS = (
     ("file", "Your own series: generates, forecasts and fills gaps"),
     ("forecast", "Forecasts of your own series, relative to the last known value"),
     ("impute", "Gaps of your own series, also with irregular moments"),
+    ("foellmer", "Forecasts of your own series, on paths that start in the present"),
     ("any", "Any series: trained on made-up ones, forecasts and fills what it has never seen"),
     ("sines", "Waves of random frequency and phase, windows of 24"),
     ("stocks", "Prices and volumes of a share, windows of 24"),
@@ -47,6 +49,12 @@ def sicore_register(registry: Registrar) -> None:
     """Register the domain, its networks, data sets and presets."""
     registry.add(
         "domain", "timeseries", "sicore_timeseries.domain:TimeSeries", "Windows of values in time"
+    )
+    registry.add(
+        "model",
+        "timeseries/any",
+        "sicore_timeseries:models/any",
+        "Forecasts and filled gaps of any regular series, one column at a time; 3.1 M parameters",
     )
     for name, target, summary in NETWORKS:
         where = f"sicore_timeseries.networks.{target}"

@@ -97,11 +97,15 @@ def fill(
     for turn, windows in enumerate(plan.rounds):
         stretches = [_stretch(paths, rows, window, plan.length, domain) for window in windows]
         framed = domain.framing.frame(_together(stretches))
-        count = len(framed.condition["observed"])
+        given = framed.condition
+        x0 = None
+        if model.interpolant.two_sided:
+            x0 = domain.start(given["observed"], given.get("times"))
         drawn = sample_bulk(
             model,
-            count,
-            condition=framed.condition,
+            len(given["observed"]),
+            condition=given,
+            x0=x0,
             batch_size=batch_size,
             seed=seed + turn,
             **options,

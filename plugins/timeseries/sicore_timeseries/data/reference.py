@@ -32,6 +32,7 @@ import torch
 from torch import Tensor
 
 from sicore_timeseries.data.continuation import continued
+from sicore_timeseries.data.states import bridged
 
 COUNTED = 10.0  # k: how many usual steps are counted along
 
@@ -84,7 +85,7 @@ class Reference:
         step = torch.ones_like(observed[:, :1])
         if usual is not None:
             step = local_step(observed, usual.to(observed))
-        level, path = last_known(observed), between_known(observed, times)
+        level, path = last_known(observed), bridged(observed, times).nan_to_num(0.0)
         if median is not None:
             nothing = observed.isnan().all(1, keepdim=True)
             level = torch.where(nothing, median.to(observed), level)
@@ -122,22 +123,6 @@ def last_row(observed: Tensor) -> Tensor:
     """The row of the last value that is known of each channel, ``(B, 1, C)``; 0 if none is."""
     moments = torch.arange(1, observed.shape[1] + 1, device=observed.device).unsqueeze(-1)
     return (moments * ~observed.isnan()).argmax(1, keepdim=True)
-
-
-def between_known(observed: Tensor, times: Tensor) -> Tensor:
-    """Lines between known values, flat beyond the first and the last, ``(B, T, C)``.
-
-    Args:
-        observed: ``(B, T, C)``, NaN where values are not known; 0 comes out for a channel of which
-            nothing is.
-        times: ``(B, T)``, increasing.
-    """
-    left, right = _neighbours(observed)
-    at = times.unsqueeze(-1).expand_as(observed)
-    start, end = at.gather(1, left), at.gather(1, right)
-    share = torch.where(right > left, (at - start) / (end - start), 0.0)
-    low, high = observed.gather(1, left), observed.gather(1, right)
-    return (low + share * (high - low)).nan_to_num(0.0)
 
 
 def distance(observed: Tensor, times: Tensor) -> Tensor:

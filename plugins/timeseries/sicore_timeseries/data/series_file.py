@@ -29,6 +29,7 @@ class SeriesFile(WindowData):
         local: see `WindowData`.
         lags: see `WindowData`.
         hurst: see `WindowData`.
+        paired: see `WindowData`.
         time: the time column; found if not given.
         columns: those of values; by default all that hold numbers.
         key: the column that names the series, for several in one file.
@@ -62,6 +63,7 @@ class SeriesFile(WindowData):
         local: bool = False,
         lags: int = 0,
         hurst: float = 0.0,
+        paired: bool = False,
         time: str | None = None,
         columns: tuple[str, ...] = (),
         key: str | None = None,
@@ -104,6 +106,7 @@ class SeriesFile(WindowData):
             local=local,
             lags=lags,
             hurst=hurst,
+            paired=paired,
             seed=seed,
         )
 

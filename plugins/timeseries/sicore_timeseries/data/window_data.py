@@ -14,6 +14,7 @@ from sicore.states import Noise
 from sicore_timeseries.data.continuation import fit_continuation
 from sicore_timeseries.data.reference import Reference, usual_step
 from sicore_timeseries.data.scaling import MinMax, Scaling, fit_scaling
+from sicore_timeseries.data.states import bridged, states
 from sicore_timeseries.data.table import Table
 from sicore_timeseries.data.tasks import Tasks
 from sicore_timeseries.data.thinning import thinned
@@ -31,7 +32,8 @@ class WindowData:
     Items are the values that the task hides, float32 ``(B, T, C)`` with NaN where they are observed
     or the data have none. Conditions are ``observed``, the others with NaN where they are hidden;
     ``times`` ``(B, T)`` in units of the window; and, if moments are dates, ``calendar``
-    ``(B, T, K)``.
+    ``(B, T, K)``. Paired windows are whole, and have ``x0``, the state that a two-sided path starts
+    from.
 
     Args:
         windows: of one split.
@@ -47,6 +49,8 @@ class WindowData:
             as a forecast sees; it is relative to a flat line if 0.
         hurst: how relative values grow with their distance from known ones, see there: 0 if not at
             all, 0.5 as those of a random walk.
+        paired: whether x0 is given: what is observed, and what it says of the rest (`bridged`); not
+            for relative windows.
         seed: of the masks.
 
     Raises:
@@ -67,6 +71,7 @@ class WindowData:
         local: bool = False,
         lags: int = 0,
         hurst: float = 0.0,
+        paired: bool = False,
         seed: int = 0,
     ) -> None:
         self.windows, self.columns, self.seed = windows, tuple(columns), seed
@@ -83,7 +88,11 @@ class WindowData:
                 "relative windows need a last known value: leave the task 'generate' out, or set "
                 "relative to false"
             )
-        self.relative, self.hurst = relative, hurst
+        if relative and paired:
+            raise InputError(
+                "paired windows start at absolute values: set relative to false, or paired"
+            )
+        self.relative, self.hurst, self.paired = relative, hurst, paired
         some = self._some()
         self.usual = usual_step(windows.take(some)[0]) if relative and local else None
         self.median = torch.from_numpy(np.nanmedian(windows.used(), 0)) if relative else None
@@ -98,10 +107,13 @@ class WindowData:
         return len(self.windows) * self.masks
 
     def batch(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Raw values ``(B, T, C)`` and the conditions."""
+        """What is hidden ``(B, T, C)``, and the conditions."""
         values, given = self.windows.take(indices % len(self.windows))
         hidden = self.tasks.hidden(Noise(self.seed, indices.long()), values.shape[-1])
         observed = values.masked_fill(hidden, torch.nan)
+        if self.paired:
+            start = states(bridged(observed, given["times"]), self.scaling)
+            return values, {"observed": observed, **given, "x0": start}
         seen = Reference.absolute(observed)
         if self.relative:
             steps = given["times"] * (self.windows.length - 1)
@@ -135,7 +147,7 @@ class WindowData:
             "channels": list(self.columns),
             "scaling": self.scaling.config,
             "calendar": self.windows.calendar.shape[1],
-            "hidden_only": True,
+            "hidden_only": not self.paired,
             "framing": "relative" if self.relative else "absolute",
             "units": self.units,
         }

@@ -9,14 +9,10 @@ Values that are missing are NaN; nothing that is written in their place has any 
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
 from torch import Tensor, nn
 
-from sicore.solvers import RK4, solve
-from sicore_timeseries.generators.neural_cde import Controlled, NeuralCDE
-from sicore_timeseries.networks.control_paths import ControlPath, forward_filled, intensity
+from sicore_timeseries.generators.neural_cde import NeuralCDE
 
 
 class RecurrentEncoder(nn.Module):
@@ -112,14 +108,7 @@ class ControlledEncoder(nn.Module):
 
     def forward(self, values: Tensor, times: Tensor) -> Tensor:
         """States ``(B, T, width)`` of windows ``(B, T, C)``, all at the same increasing times."""
-        parts = [times.unsqueeze(-1), forward_filled(values), intensity(values)]
-        knots = torch.cat(parts, -1)
-        dynamics = Controlled(self.equation.field, ControlPath(times, knots, smooth=True))
-        start = self.equation.start(knots[:, 0])
-        moments = times[0].double()
-        halves = torch.cat((moments, (moments[1:] + moments[:-1]) / 2)).sort().values
-        path = cast("Tensor", solve(dynamics, start, halves, RK4(), record=True).path)
-        return self.cells(path[::2].transpose(0, 1))[0]
+        return self.cells(self.equation.path(times, values, times[0]))[0]
 
 
 Encoder = RecurrentEncoder | GapEncoder | ControlledEncoder

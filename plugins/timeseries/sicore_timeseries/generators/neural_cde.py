@@ -11,7 +11,7 @@ time series", 2020.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,6 +22,8 @@ from sicore.dynamics import Dynamics
 from sicore.interpolants import Time
 from sicore.solvers import RK4, solve
 from sicore.states import State
+from sicore_timeseries.generators import reversible_heun
+from sicore_timeseries.generators.vector_fields import between
 from sicore_timeseries.networks.control_paths import ControlPath, forward_filled, intensity
 
 
@@ -51,7 +53,9 @@ class NeuralCDE(nn.Module):
         hidden: numbers of the hidden state, H.
         width: units of the layer inside F.
         steps: of the solver, over the whole of [0, 1].
-        gradient: how gradients are found, see ``sicore.solvers.solve``.
+        gradient: "reversible" for reversible Heun (`reversible_heun`), whose gradients are exact
+            and whose memory does not grow with the steps; otherwise it is Runge and Kutta's method,
+            and this is how ``sicore.solvers.solve`` finds them.
     """
 
     def __init__(
@@ -76,9 +80,32 @@ class NeuralCDE(nn.Module):
 
     def forward(self, times: Tensor, values: Tensor) -> Tensor:
         """The hidden state at the end, ``(B, H)``; times are ``(B, T)``."""
-        parts = [times.unsqueeze(-1), forward_filled(values), intensity(values)]
-        knots = torch.cat(parts, -1)
-        dynamics = Controlled(self.field, ControlPath(times, knots, smooth=True))
         grid = torch.linspace(float(times.min()), float(times.max()), self.steps + 1).double()
-        solution = solve(dynamics, self.start(knots[:, 0]), grid, RK4(), gradient=self.gradient)
-        return cast("Tensor", solution.x)
+        return self._solved(times, values, grid, [self.steps])[:, 0]
+
+    def path(self, times: Tensor, values: Tensor, moments: Tensor, substeps: int = 2) -> Tensor:
+        """The hidden state at chosen moments, ``(B, M, H)``.
+
+        Args:
+            times: ``(B, T)``.
+            values: ``(B, T, C)``.
+            moments: ``(M,)``, rising; the equation starts at the first of them.
+            substeps: steps of the solver from a moment to the next.
+        """
+        fine = between(moments.double()[None, :, None], substeps).flatten()
+        return self._solved(times, values, fine, range(0, len(fine), substeps))
+
+    def _solved(self, times: Tensor, values: Tensor, grid: Tensor, keep: Sequence[int]) -> Tensor:
+        """The states at places of a grid, ``(B, M, H)``."""
+        knots = torch.cat([times.unsqueeze(-1), forward_filled(values), intensity(values)], -1)
+        control, z = ControlPath(times, knots, smooth=True), self.start(knots[:, 0])
+        if self.gradient == "reversible":
+            driving = torch.stack([control.value(float(t)) for t in grid]).diff(dim=0)
+            weights = self.field.parameters()
+            return reversible_heun.solve(lambda _, x: self.field(x), z, driving, keep, weights)
+        dynamics, wanted = Controlled(self.field, control), list(keep)
+        if wanted == [len(grid) - 1]:
+            solution = solve(dynamics, z, grid, RK4(), gradient=self.gradient)
+            return cast("Tensor", solution.x).unsqueeze(1)
+        recorded = solve(dynamics, z, grid, RK4(), record=True, gradient=self.gradient)
+        return cast("Tensor", recorded.path)[wanted].transpose(0, 1)

@@ -19,6 +19,9 @@ CONFIG = "generator.json"
 # A folder names its kind, and this closed list says what is imported for it.
 KINDS = {
     "koopman-vae": "koopman_vae:KoopmanVAE",
+    "latent-sde": "latent_sde:LatentSDE",
+    "sde-gan": "sde_gan:SDEGAN",
+    "directed-chain": "directed_chain:DirectedChain",
 }
 
 

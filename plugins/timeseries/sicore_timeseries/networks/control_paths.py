@@ -5,7 +5,8 @@ an interval, with ``h = t_{i+1} − t_i``, ``u = (t − t_i)/h`` and the slope `
 
 * linear: ``Ẋ = Δ_i``;
 * Hermite, with backward differences: the cubic that begins with the slope ``Δ_{i−1}`` and ends with
-  ``Δ_i`` (the first one is straight), ``Ẋ = Δ_i + (Δ_{i−1} − Δ_i)(1 − u)(1 − 3u)``.
+  ``Δ_i`` (the first one is straight), ``Ẋ = Δ_i + (Δ_{i−1} − Δ_i)(1 − u)(1 − 3u)``, hence
+  ``X = x_i + h (Δ_i u + (Δ_{i−1} − Δ_i) u (1 − u)²)``.
 
 Both are causal from knot to knot: X up to ``t_i`` depends on the knots up to ``t_i`` alone.
 
@@ -37,16 +38,31 @@ class ControlPath:
 
     def derivative(self, t: float) -> Tensor:
         """``Ẋ_t``, ``(B, K)``; at a knot that of the interval to its right."""
-        steps = self.times.diff()
-        slopes = self.values.diff(dim=1) / steps.unsqueeze(-1)
-        here = self.times.new_full((len(self.times), 1), t)
-        i = (torch.searchsorted(self.times, here, right=True) - 1).clamp(0, steps.shape[1] - 1)
+        slopes, i, u = self._where(t)
         slope = _at(slopes, i)
         if not self.smooth:
             return slope
         before = _at(slopes, (i - 1).clamp(min=0))
-        u = (here - self.times.gather(1, i)) / steps.gather(1, i)
         return slope + (before - slope) * (1 - u) * (1 - 3 * u)
+
+    def value(self, t: float) -> Tensor:
+        """``X_t``, ``(B, K)``; outside of the knots the first or last interval goes on."""
+        slopes, i, u = self._where(t)
+        lasts = self.times.diff().gather(1, i)
+        slope = _at(slopes, i)
+        value = _at(self.values, i) + lasts * u * slope
+        if not self.smooth:
+            return value
+        before = _at(slopes, (i - 1).clamp(min=0))
+        return value + lasts * (before - slope) * u * (1 - u).square()
+
+    def _where(self, t: float) -> tuple[Tensor, Tensor, Tensor]:
+        """All slopes, the interval of each path ``(B, 1)``, and how far into it t is, in [0, 1]."""
+        steps = self.times.diff()
+        slopes = self.values.diff(dim=1) / steps.unsqueeze(-1)
+        here = self.times.new_full((len(self.times), 1), t)
+        i = (torch.searchsorted(self.times, here, right=True) - 1).clamp(0, steps.shape[1] - 1)
+        return slopes, i, (here - self.times.gather(1, i)) / steps.gather(1, i)
 
 
 def forward_filled(values: Tensor) -> Tensor:
