@@ -38,7 +38,8 @@ FORECASTS: dict[str, list[str]] = {
 }
 GAPS: dict[str, list[str]] = {
     "energy": ["training.steps=600"],
-    "pm25": ["data.window=192", "data.task={gaps: 1}", "training.steps=400"],
+    "energy, in units that grow": ["data.hurst=0.5", "training.steps=600"],
+    "pm25": ["data.window=192", "data.task={gaps: 1}", "data.hurst=0.5", "training.steps=400"],
 }
 
 
@@ -103,6 +104,7 @@ def imputations(test: Gaps, settings: list[str], folder: Path) -> dict[str, Any]
     seconds = time.process_time() - start
     return {
         "settings": " ".join(settings),
+        "paths": len(paths),
         **gap_figures(paths, test),
         "seconds of training": round(spent, 1),
         "seconds": round(seconds, 1),
@@ -127,15 +129,16 @@ def main() -> None:
     short = ["training.steps=20"] if options.quick else []
     tests = {"exchange": exchange(data), "etth1": etth1(data), "energy": energy(data)}
     blocks = {"energy": energy_gaps(data), "pm25": pm25_gaps(data)}
-    figures: dict[str, Any] = {"samples": SAMPLES, "paths": PATHS, "forecasts": {}}
+    figures: dict[str, Any] = {"samples": SAMPLES, "forecasts": {}}
     for name, settings in FORECASTS.items():
         figures["forecasts"][name] = kept(
             runs / name, lambda place, n=name, s=settings: forecasts(tests[n], [*s, *short], place)
         )
     for name, settings in GAPS.items():
+        block = name.partition(",")[0]
         figures[f"gaps of {name}"] = kept(
-            runs / f"gaps-{name}",
-            lambda place, n=name, s=settings: imputations(blocks[n], [*s, *short], place),
+            runs / f"gaps of {name}",
+            lambda place, n=block, s=settings: imputations(blocks[n], [*s, *short], place),
         )
     record("series_forecasts", options, figures)
 

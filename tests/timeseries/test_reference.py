@@ -168,7 +168,7 @@ def test_a_domain_takes_back_what_its_data_set_has_done(wandering, lags):
     assert float(domain.encode(values)[:, 8:].std()) == pytest.approx(1, abs=0.5)
     observed = whole.clone()
     observed[:, 8:] = NAN
-    rows = torch.arange(12.0).expand(20, -1)
+    rows = torch.arange(12.0).double().expand(20, -1)
     stretch = Stretch(observed.double(), 0, 12, rows, torch.zeros(20, 12, 0), 1)
     framed = domain.framing.frame(stretch)
     asked = framed.condition["observed"]
