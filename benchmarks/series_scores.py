@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 from scipy.stats import norm
+from series_windows import Gaps
 
 
 class Law(Protocol):
@@ -109,4 +110,28 @@ def forecast_figures(law: Law, truths: np.ndarray, naive: np.ndarray) -> dict[st
         "crps sum": float(law.total().crps(total).sum() / np.abs(total).sum()),
         "mase": float((np.abs(truths - median) / scale).mean()),
         "coverage of 90 %": float(((low <= truths) & (truths <= high)).mean()),
+    }
+
+
+def gap_figures(paths: np.ndarray, test: Gaps) -> dict[str, float]:
+    """The scores of all gaps.
+
+    Args:
+        paths: of the block, ``(S, n, C)``.
+        test: the gaps.
+    """
+    seen, hidden = test.seen, test.hidden
+    scale = np.nanstd(seen, axis=0)
+    truth, law = test.values[hidden], Ensemble(paths[:, hidden])
+    unit = np.broadcast_to(scale, seen.shape)[hidden]
+    low, median, high = (law.quantile(level) for level in (0.05, 0.5, 0.95))
+    joint = [
+        energy_score(paths[:, a : a + n, c], test.values[a : a + n, c]) / scale[c] / np.sqrt(n)
+        for c, a, n in test.gaps
+    ]
+    return {
+        "crps in deviations": round(float((law.crps(truth) / unit).mean()), 4),
+        "absolute error in deviations": round(float((abs(truth - median) / unit).mean()), 4),
+        "energy score of a gap": round(float(np.mean(joint)), 4),
+        "coverage of 90 %": round(float(((low <= truth) & (truth <= high)).mean()), 3),
     }

@@ -16,8 +16,8 @@ import numpy as np
 import peers
 from common import arguments, record
 from peers.statistical import RECENT, Fit, statistical
-from series_scores import Ensemble, Gaussian, energy_score, forecast_figures
-from series_windows import BackTest, Gaps, energy, energy_gaps, etth1, exchange
+from series_scores import Ensemble, Gaussian, forecast_figures, gap_figures
+from series_windows import BackTest, Gaps, energy, energy_gaps, etth1, exchange, pm25_gaps
 
 from sicore_timeseries.data.places import cache_folder
 from sicore_timeseries.forecasts.autoregression import AutoRegression
@@ -59,10 +59,7 @@ def by_peer(test: BackTest, fit: Fit) -> Gaussian:
 
 def forecasts(test: BackTest) -> dict[str, Any]:
     """The figures of one table."""
-    starts = [max(0, origin - HISTORY) for origin in test.origins]
-    pasts = [test.values[a:b] for a, b in zip(starts, test.origins, strict=True)]
-    naive = np.stack([np.abs(p[test.season :] - p[: -test.season]).mean(0) for p in pasts])
-    truths = np.stack([test.values[o : o + test.horizon] for o in test.origins])
+    truths, naive = test.truths, test.changes(HISTORY)
     figures: dict[str, Any] = {}
     for name, fit in statistical(test.season, test.season_ets).items():
         start = time.perf_counter()
@@ -93,29 +90,13 @@ def forecasts(test: BackTest) -> dict[str, Any]:
 
 def imputations(test: Gaps) -> dict[str, Any]:
     """The figures of each method, over the hidden values."""
-    seen = test.seen
-    hidden = ~np.isfinite(seen)
-    scale = np.nanstd(seen, axis=0)
+    seen, hidden = test.seen, test.hidden
     figures = {}
     for name, impute in IMPUTERS.items():
         start = time.perf_counter()
         paths = impute(seen, np.arange(len(seen), dtype=np.float64), SAMPLES, 0)
         spent = time.perf_counter() - start
-        truth = test.values[hidden]
-        law = Ensemble(paths[:, hidden])
-        unit = np.broadcast_to(scale, seen.shape)[hidden]
-        low, median, high = (law.quantile(level) for level in (0.05, 0.5, 0.95))
-        joint = [
-            energy_score(paths[:, a : a + n, c], test.values[a : a + n, c]) / scale[c] / np.sqrt(n)
-            for c, a, n in test.gaps
-        ]
-        figures[name] = {
-            "crps in deviations": round(float((law.crps(truth) / unit).mean()), 4),
-            "absolute error in deviations": round(float((abs(truth - median) / unit).mean()), 4),
-            "energy score of a gap": round(float(np.mean(joint)), 4),
-            "coverage of 90 %": round(float(((low <= truth) & (truth <= high)).mean()), 3),
-            "seconds": round(spent, 1),
-        }
+        figures[name] = {**gap_figures(paths, test), "seconds": round(spent, 1)}
     return test.figures() | {"hidden": round(float(hidden.mean()), 3), "methods": figures}
 
 
@@ -145,5 +126,6 @@ if __name__ == "__main__":
             "statsforecast": version("statsforecast"),
             "forecasts": {name: forecasts(test) for name, test in tests.items()},
             "gaps of energy": imputations(energy_gaps(folder)),
+            "gaps of pm25": imputations(pm25_gaps(folder)),
         },
     )

@@ -7,12 +7,14 @@ from sicore.states import Noise
 from sicore.testing import check_backbone
 from sicore_timeseries.domain import TimeSeries
 from sicore_timeseries.networks.convolution import SeriesConvolution
+from sicore_timeseries.networks.inverted import SeriesInverted
 from sicore_timeseries.networks.mlp import SeriesMLP
 from sicore_timeseries.networks.transformer import SeriesTransformer, rotated
 
 NETWORKS = {
     "mlp": lambda domain: SeriesMLP(domain, width=32, depth=2),
     "transformer": lambda domain: SeriesTransformer(domain, width=16, depth=2, heads=2),
+    "inverted": lambda domain: SeriesInverted(domain, width=16, depth=2, heads=2),
     "convolution": lambda domain: SeriesConvolution(domain, width=16, depth=3, cycle=2),
 }
 LOCAL = ["transformer", "convolution"]
@@ -61,6 +63,29 @@ def test_calendar_and_moments_are_seen(name, domain):
     assert not torch.allclose(network(x, t, {"calendar": calendar}), nothing)
     late = torch.linspace(0, 1, 12).expand(3, 12) ** 2
     assert not torch.allclose(network(x, t, {"times": late}), nothing)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_what_is_not_there_stays_zero(name, domain):
+    x, t = states(domain)
+    x[1, :5] = 0
+    made = awake(NETWORKS[name](domain))(x, t, None)
+    assert torch.equal(made == 0, x == 0)
+
+
+def test_channels_meet_in_attention_and_differ_by_their_vectors_alone(domain):
+    network = awake(NETWORKS["inverted"](domain))
+    x, t = states(domain)
+    alike = {"observed": torch.zeros(3, 12, 3) * float("nan")}
+    x.requires_grad_()
+    network(x, t, alike)[:, :, 0].sum().backward()
+    assert bool((x.grad.abs().sum((0, 1)) > 0).all())
+    order = [2, 0, 1]
+    with torch.no_grad():
+        before = network(x, t, alike)
+        network.channel.copy_(network.channel[order])
+        after = network(x[..., order], t, alike)
+    assert torch.allclose(after, before[..., order], atol=1e-5)
 
 
 @pytest.mark.parametrize("name", LOCAL)

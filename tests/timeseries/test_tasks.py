@@ -64,3 +64,15 @@ def test_only_random_masks_are_many():
     assert not Tasks({"generate": 1.0, "impute": 0.0}, 6, T).random
     assert not Tasks({"forecast": 1.0}, 6, T).random
     assert Tasks({"generate": 1.0, "forecast": 1.0}, 6, T).random
+
+
+def test_gaps_are_those_of_other_windows():
+    patterns = torch.zeros(2, T, C, dtype=torch.bool)
+    patterns[0, 3:8, 1] = True
+    patterns[1, 20, :] = True
+    hidden = Tasks({"gaps": 1.0}, 6, T, patterns).hidden(Noise.of(0, N), C)
+    first = (hidden == patterns[0]).all((1, 2))
+    assert torch.equal(first, ~(hidden == patterns[1]).all((1, 2)))
+    assert abs(float(first.double().mean()) - 0.5) < 4 * (0.25 / N) ** 0.5
+    with pytest.raises(InputError, match="lack nothing"):
+        Tasks({"gaps": 1.0}, 6, T, patterns[:0])

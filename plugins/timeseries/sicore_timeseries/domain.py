@@ -42,11 +42,14 @@ class TimeSeries(Domain):
             for values that are standardised already.
         calendar: the number of features of the calendar.
         framing: how the rows of a series become what a model is asked: ``absolute`` values, those
-            ``relative`` to the last known one, or one column at a time ``surrounded`` by those
+            ``relative`` to what is known, or one column at a time ``surrounded`` by those
             some seasons away; see `sicore_timeseries.framing`.
         kernel: of the Gaussian process that paths start from: its name (``rbf``, ``matern12``,
             ``matern32``, ``matern52``) and its length in units of the window, e.g.
             ``["matern12", 0.3]``; None is white noise.
+        hidden_only: whether states hold the values that are hidden alone, and those that are
+            observed are missing in them.
+        units: what the framing has learned of the data, by the names of its parameters.
 
     Raises:
         InputError, UnknownName: for a length below 1, no channels, or an unknown framing.
@@ -66,6 +69,8 @@ class TimeSeries(Domain):
         calendar: int = 0,
         framing: str = "absolute",
         kernel: tuple[str, float] | None = None,
+        hidden_only: bool = False,
+        units: Mapping[str, Any] | None = None,
     ) -> None:
         self.channels = tuple(channels)
         count = len(self.channels)
@@ -76,7 +81,9 @@ class TimeSeries(Domain):
         self.scaling = read_scaling(scaling) if scaling else unscaled(count)
         if framing not in FRAMINGS:
             raise UnknownName("framing", framing, FRAMINGS)
-        self.calendar, self.framing, self.kernel = calendar, FRAMINGS[framing], kernel
+        learned = {name: torch.tensor(numbers) for name, numbers in (units or {}).items()}
+        self.framing = FRAMINGS[framing](**learned)
+        self.calendar, self.kernel, self.hidden_only = calendar, kernel, hidden_only
         self.space = TensorSpace((length, count))
         self.conditions: Mapping[str, ConditionKind] = {
             OBSERVED: Array((length, count)),
@@ -120,7 +127,11 @@ class TimeSeries(Domain):
     def space_for(self, noise: Noise, condition: Condition) -> StateSpace:
         """With the noise of the kernel at the moments that are asked for."""
         like = self.space.zeros(len(noise.index), torch.float32, noise.index.device)
-        return self._noisy(self.space, condition, like)
+        observed = (condition or {}).get(OBSERVED)
+        space: StateSpace = self.space
+        if self.hidden_only and observed is not None:
+            space = MaskedSpace(space, observed.isnan())
+        return self._noisy(space, condition, like)
 
     def save(self, decoded: Tensor, folder: Path, *, stem: str = "sample") -> Sequence[Path]:
         """One CSV: the number of the sample, of the moment, and the channels."""
@@ -142,7 +153,8 @@ class TimeSeries(Domain):
         from sicore_timeseries.metrics.evaluation import evaluate_windows
 
         drawn = model.sample(n, seed=seed, **options)
-        train, test = (model.config.data.build(split=split) for split in ("train", "test"))
+        sets = (model.config.data.build(split=split) for split in ("train", "test"))
+        train, test = (getattr(data, "whole", data) for data in sets)
         return {"nfe": drawn.nfe, **evaluate_windows(drawn.decoded, test, train, seed=seed)}
 
     def _noisy(self, space: StateSpace, condition: Condition, like: Tensor) -> StateSpace:

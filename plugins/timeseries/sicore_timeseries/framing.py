@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-import torch
 from torch import Tensor
 
-from sicore_timeseries.data.level import last_known
+from sicore_timeseries.data.reference import Reference
 from sicore_timeseries.data.surroundings import LAGS, surroundings
 
 
@@ -54,8 +53,10 @@ class Framed:
 class Framing(Protocol):
     """One way to ask."""
 
-    single: bool
-    """Whether channels are asked about one at a time, whatever their number."""
+    @property
+    def single(self) -> bool:
+        """Whether channels are asked about one at a time, whatever their number."""
+        ...
 
     def reach(self, season: int) -> tuple[int, int]:
         """How many rows before the window and after it are looked at."""
@@ -75,13 +76,27 @@ class Absolute:
 
     def frame(self, stretch: Stretch) -> Framed:
         """All channels at once."""
-        return Framed(_window(stretch, torch.zeros(())), lambda drawn: drawn)
+        known = stretch.window(stretch.known)
+        return _framed(stretch, Reference.absolute(known))
 
 
+@dataclass(frozen=True)
 class Relative:
-    """Differences from the last known value of each channel."""
+    """Differences from what is known of each channel; see `sicore_timeseries.data.reference`.
 
-    single = False
+    Args:
+        usual: the usual step of each channel ``(C,)``, where differences are in units of the steps
+            of their window.
+        weights: of each channel's last steps in its continuation, ``(C, p)``; flat if not given.
+        median: of each channel ``(C,)``, where nothing of it is known; 0 if not given.
+        hurst: how differences grow with their distance from known values.
+    """
+
+    usual: Tensor | None = None
+    weights: Tensor | None = None
+    median: Tensor | None = None
+    hurst: Tensor | float = 0.0
+    single: ClassVar[bool] = False
 
     def reach(self, season: int) -> tuple[int, int]:
         """The window alone."""
@@ -89,8 +104,10 @@ class Relative:
 
     def frame(self, stretch: Stretch) -> Framed:
         """All channels at once."""
-        level = last_known(stretch.window(stretch.known))
-        return Framed(_window(stretch, level), lambda drawn: drawn + level)
+        known = stretch.window(stretch.known)
+        moments = stretch.window(stretch.moments)
+        learned = (self.usual, self.weights, self.median, self.hurst)
+        return _framed(stretch, Reference.of(known, moments, *learned))
 
 
 class Surrounded:
@@ -119,20 +136,20 @@ class Surrounded:
         return Framed({key: value.float() for key, value in condition.items()}, values)
 
 
-def _window(stretch: Stretch, level: Tensor) -> dict[str, Tensor]:
+def _framed(stretch: Stretch, reference: Reference) -> Framed:
     moments = stretch.window(stretch.moments)
     condition = {
-        "observed": stretch.window(stretch.known) - level,
+        "observed": reference.observed,
         "times": (moments - moments[:, :1]) / (stretch.length - 1),
     }
     if stretch.calendar.shape[-1]:
         condition["calendar"] = stretch.window(stretch.calendar)
-    return {key: value.float() for key, value in condition.items()}
+    return Framed({key: value.float() for key, value in condition.items()}, reference.completed)
 
 
-FRAMINGS: Mapping[str, Framing] = {
-    "absolute": Absolute(),
-    "relative": Relative(),
-    "surrounded": Surrounded(),
+FRAMINGS: Mapping[str, Callable[..., Framing]] = {
+    "absolute": Absolute,
+    "relative": Relative,
+    "surrounded": Surrounded,
 }
 """By the name that the ``domain:`` section of a configuration has."""

@@ -27,6 +27,7 @@ DATASETS = (
 
 NETWORKS = (
     ("mlp", "mlp:SeriesMLP", "A residual perceptron on the whole window: short windows"),
+    ("inverted", "inverted:SeriesInverted", "Attention over channels: few rows, many columns"),
     ("transformer", "transformer:SeriesTransformer", "Attention over moments, irregular ones too"),
     ("convolution", "convolution:SeriesConvolution", "Dilated convolutions: long windows"),
 )

@@ -49,7 +49,7 @@ def filled_windows(windows: Windows, scaling: str, seed: int = 0) -> Windows:
         InputError: as `filled` and `fit_scaling` do.
     """
     space = fit_scaling(scaling, windows.used())
-    raw = torch.from_numpy(windows.values[windows.rows()])
+    raw = torch.from_numpy(windows.values[windows.rows(np.arange(len(windows)))])
     whole = space.decode(torch.from_numpy(filled(space.encode(raw).numpy(), seed)))
     return windows.with_values(torch.where(raw.isnan(), whole, raw).numpy())
 

@@ -217,6 +217,12 @@ SCALINGS: Mapping[str, type[Scaling]] = {
 }
 
 
+def of_windows(names: str | Sequence[str]) -> bool:
+    """Whether one of the scalings is of whole windows, not of rows."""
+    wanted = [names] if isinstance(names, str) else names
+    return any(SCALINGS[name].of_windows for name in wanted if name in SCALINGS)
+
+
 def fit_scaling(
     names: str | Sequence[str], rows: np.ndarray, windows: np.ndarray | None = None
 ) -> Scaling:

@@ -25,7 +25,7 @@ class SeriesFile(WindowData):
         task: the share of each task, see `Tasks`.
         masks: how many masks a window has, see `WindowData`.
         scaling: see `SCALINGS`.
-        relative: see `WindowData`, as are paired and fill.
+        relative: see `WindowData`, as are local, lags, hurst, paired and fill.
         time: the time column; found if not given.
         columns: those of values; by default all that hold numbers.
         key: the column that names the series, for several in one file.
@@ -56,6 +56,9 @@ class SeriesFile(WindowData):
         masks: int | None = None,
         scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
+        local: bool = False,
+        lags: int = 0,
+        hurst: float = 0.0,
         paired: bool = False,
         fill: str | None = None,
         time: str | None = None,
@@ -97,6 +100,9 @@ class SeriesFile(WindowData):
             masks=masks,
             scaling=scaling,
             relative=relative,
+            local=local,
+            lags=lags,
+            hurst=hurst,
             paired=paired,
             fill=fill,
             seed=seed,

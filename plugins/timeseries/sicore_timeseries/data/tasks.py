@@ -24,11 +24,14 @@ class Tasks:
     - ``impute``: at a rate r that is uniform in 0.1 to 0.9, and in equal shares: each entry with
       probability r; each row with probability r; or, in each of the channels that are drawn with
       probability ½, or in all if none is, one block of about r T rows.
+    - ``gaps``: what another window lacks, one that is drawn from those that lack something: gaps as
+      long as the real ones, in the same channels.
 
     Args:
         shares: of each task by name; normalised.
         horizon: H.
         length: T.
+        patterns: what windows lack, bool ``(G, T, C)``, for ``gaps``.
 
     Raises:
         UnknownName: for another task.
@@ -39,6 +42,7 @@ class Tasks:
     shares: Mapping[str, float]
     horizon: int
     length: int
+    patterns: Tensor | None = None
 
     def __post_init__(self) -> None:
         for name in self.shares:
@@ -50,6 +54,11 @@ class Tasks:
             raise InputError(
                 f"task 'forecast': a window of {self.length} rows needs a horizon of 1 to "
                 f"{self.length - 1}, got {self.horizon}; choose a longer window"
+            )
+
+        if self.shares.get("gaps") and (self.patterns is None or not len(self.patterns)):
+            raise InputError(
+                "task 'gaps': these windows lack nothing to learn from; take the task 'impute'"
             )
 
     @property
@@ -104,8 +113,15 @@ def _blocks(tasks: Tasks, noise: Noise, channels: int, rate: Tensor) -> Tensor:
     return inside & (drawn | ~drawn.any(-1, keepdim=True))
 
 
+def _gaps(tasks: Tasks, noise: Noise, channels: int) -> Tensor:
+    assert tasks.patterns is not None
+    drawn = (noise.uniform() * len(tasks.patterns)).long()
+    return tasks.patterns[drawn]
+
+
 TASKS: Mapping[str, Callable[[Tasks, Noise, int], Tensor]] = {
     "generate": _everything,
     "forecast": _end,
     "impute": _parts,
+    "gaps": _gaps,
 }

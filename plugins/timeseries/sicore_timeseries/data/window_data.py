@@ -12,9 +12,10 @@ from torch import Tensor
 from sicore.errors import InputError
 from sicore.states import Noise
 from sicore_timeseries.data.base_scaling import Scaling
+from sicore_timeseries.data.continuation import fit_continuation
 from sicore_timeseries.data.filling import filled_windows
-from sicore_timeseries.data.level import last_known
-from sicore_timeseries.data.scaling import MinMax, fit_scaling
+from sicore_timeseries.data.reference import Reference, usual_step
+from sicore_timeseries.data.scaling import MinMax, fit_scaling, of_windows
 from sicore_timeseries.data.states import bridged, states
 from sicore_timeseries.data.table import Table
 from sicore_timeseries.data.tasks import Tasks
@@ -22,17 +23,19 @@ from sicore_timeseries.data.thinning import thinned
 from sicore_timeseries.data.windows import SHARES, Windows
 
 MASKS = 16  # of each window, where they are random
-SOME = 4096  # windows that scalings of windows and of relative values are fitted to
+SOME = 20_000  # windows that steps are measured on
+FEW = 4096  # windows that scalings of windows and of relative values are fitted to
 
 
 class WindowData:
     """Windows of one split as items, and what may be seen of them as conditions.
 
     Item k is window ``k mod W``, of W, with mask number ``k // W``: so every batch can be repeated.
-    Items are raw values, float32 ``(B, T, C)`` with NaN where the data have none. Conditions are
-    ``observed``, the same with NaN also where the task hides them; ``times`` ``(B, T)`` in units
-    of the window; and, if moments are dates, ``calendar`` ``(B, T, K)``. Paired windows also have
-    ``x0``, the state that a two-sided path starts from.
+    Items are the values that the task hides, float32 ``(B, T, C)`` with NaN where they are observed
+    or the data have none. Conditions are ``observed``, the others with NaN where they are hidden;
+    ``times`` ``(B, T)`` in units of the window; and, if moments are dates, ``calendar``
+    ``(B, T, K)``. Paired windows are whole, and have ``x0``, the state that a two-sided path starts
+    from.
 
     Args:
         windows: of one split.
@@ -41,9 +44,15 @@ class WindowData:
         horizon: the rows that a forecast hides; half of the window if not given.
         masks: how many masks a window has; 16 if not given, or 1 where all would be the same.
         scaling: the name of one of `SCALINGS`, or several names, applied in turn.
-        relative: whether items and what is observed of them are differences from the last value
-            that is observed, see `last_known`; not for windows of which nothing is.
-        paired: whether x0 is given: what is observed, and what it says of the rest (`bridged`).
+        relative: whether items and what is observed are differences from what is observed, see
+            `sicore_timeseries.data.reference`; not for windows of which nothing is.
+        local: whether relative values are in units of the step in their window, see there.
+        lags: how many steps what lies beyond the last known value is continued by, at most as many
+            as a forecast sees; it is relative to a flat line if 0.
+        hurst: how relative values grow with their distance from known ones, see there: 0 if not at
+            all, 0.5 as those of a random walk.
+        paired: whether x0 is given: what is observed, and what it says of the rest (`bridged`); not
+            for relative windows.
         fill: draw the values that are missing, so that windows are whole, see `filled_windows`:
             the name of the scaling after which they are most nearly normal.
         seed: of masks and draws.
@@ -63,6 +72,9 @@ class WindowData:
         masks: int | None = None,
         scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
+        local: bool = False,
+        lags: int = 0,
+        hurst: float = 0.0,
         paired: bool = False,
         fill: str | None = None,
         seed: int = 0,
@@ -71,7 +83,9 @@ class WindowData:
         self.windows, self.columns, self.seed = windows, tuple(columns), seed
         length = windows.length
         ahead = length // 2 if horizon is None else horizon
-        self.tasks = Tasks(dict(task or {"generate": 1.0}), ahead, length)
+        shares = dict(task or {"generate": 1.0})
+        patterns = windows.lacking(SOME) if shares.get("gaps") else None
+        self.tasks = Tasks(shares, ahead, length, patterns)
         self.masks = masks or (MASKS if self.tasks.random else 1)
         if self.masks < 1:
             raise InputError(f"masks: expected 1 or more, got {masks}")
@@ -80,34 +94,63 @@ class WindowData:
                 "relative windows need a last known value: leave the task 'generate' out, or set "
                 "relative to false"
             )
-        self.relative, self.paired = relative, paired
+        if relative and paired:
+            raise InputError(
+                "paired windows start at absolute values: set relative to false, or paired"
+            )
+        self.relative, self.hurst, self.paired = relative, hurst, paired
         some = self._some()
-        rows = some.reshape(-1, some.shape[-1]) if relative else windows.used()
-        self.scaling: Scaling = fit_scaling(scaling, rows, some)
+        self.usual = usual_step(windows.take(some)[0]) if relative and local else None
+        self.median = torch.from_numpy(np.nanmedian(windows.used(), 0)) if relative else None
+        seen = min(lags, length - ahead - 1)
+        several = windows.values[windows.rows(some)]
+        self.weights = fit_continuation(several, seen) if relative and seen > 0 else None
+        whole = of_windows(scaling)
+        if whole and relative:
+            raise InputError("relative windows have parts only: choose a scaling of rows")
+        self.hidden_only = not (paired or whole)
+        fitted = self._hidden().numpy() if relative else windows.used()
+        few = windows.take(self._some(FEW))[0].double().numpy() if whole else None
+        self.scaling: Scaling = fit_scaling(scaling, fitted, few)
 
     def __len__(self) -> int:
         """The number of windows, times the masks of each."""
         return len(self.windows) * self.masks
 
     def batch(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Raw values ``(B, T, C)`` and the conditions."""
-        values, given = self._windows(indices)
-        if self.paired:
-            start = bridged(given["observed"], given["times"])
-            given["x0"] = states(start, self.scaling)
-        return values, given
-
-    def _windows(self, indices: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """What is hidden ``(B, T, C)``, and the conditions."""
         values, given = self.windows.take(indices % len(self.windows))
         hidden = self.tasks.hidden(Noise(self.seed, indices.long()), values.shape[-1])
         observed = values.masked_fill(hidden, torch.nan)
-        level = last_known(observed) if self.relative else 0.0
-        return values - level, {"observed": observed - level, **given}
+        if self.paired:
+            start = states(bridged(observed, given["times"]), self.scaling)
+            return values, {"observed": observed, **given, "x0": start}
+        seen = Reference.absolute(observed)
+        if self.relative:
+            steps = given["times"] * (self.windows.length - 1)
+            learned = (self.usual, self.weights, self.median)
+            seen = Reference.of(observed, steps, *learned, self.hurst)
+        made = seen.hidden(values, hidden) if self.hidden_only else values
+        return made, {"observed": seen.observed, **given}
 
-    def _some(self) -> np.ndarray:
-        """Windows that are spread over the data, float64 ``(W, T, C)``."""
-        chosen = torch.linspace(0, len(self) - 1, min(len(self), SOME)).long()
-        return self._windows(chosen)[0].double().numpy()
+    @property
+    def whole(self) -> WindowData:
+        """The same windows as they are, to be generated."""
+        return WindowData(self.windows, self.columns)
+
+    def _hidden(self) -> Tensor:
+        """Items of windows that are spread over the data, ``(n, C)``.
+
+        Of columns that are never hidden those values that are observed.
+        """
+        chosen = torch.linspace(0, len(self) - 1, min(len(self), FEW)).long()
+        items, given = self.batch(chosen)
+        shown = items.isnan().all(1, keepdim=True).all(0, keepdim=True)
+        return torch.where(shown, given["observed"], items).flatten(0, 1)
+
+    def _some(self, most: int = SOME) -> Tensor:
+        """The numbers of windows that are spread over the data."""
+        return torch.linspace(0, len(self.windows) - 1, min(len(self.windows), most)).long()
 
     def domain_config(self) -> dict[str, Any]:
         """What the ``domain:`` section learns from these windows: their size and their scaling."""
@@ -116,8 +159,17 @@ class WindowData:
             "channels": list(self.columns),
             "scaling": self.scaling.config,
             "calendar": self.windows.calendar.shape[1],
+            "hidden_only": self.hidden_only,
             "framing": "relative" if self.relative else "absolute",
+            "units": self.units,
         }
+
+    @property
+    def units(self) -> dict[str, Any]:
+        """What the framing ``relative`` has learned of these windows."""
+        known = {"usual": self.usual, "weights": self.weights, "median": self.median}
+        learned = {name: value.tolist() for name, value in known.items() if value is not None}
+        return {**learned, "hurst": self.hurst} if self.hurst else learned
 
     def min_max(self) -> MinMax:
         """The scaling of TimeGAN's protocol: of all rows that windows are cut from."""

@@ -61,7 +61,7 @@ class SeriesConvolution(nn.Module):
         for block in self.blocks:
             h = h + block(h, vector)
             total = total + h
-        return cast("Tensor", self.leave(F.layer_norm(total, total.shape[-1:])))
+        return cast("Tensor", self.leave(F.layer_norm(total, total.shape[-1:])) * (x != 0))
 
 
 class Block(nn.Module):

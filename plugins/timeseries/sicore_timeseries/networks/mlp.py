@@ -65,4 +65,4 @@ class SeriesMLP(nn.Module):
         films = self.film(self.time(t)).chunk(2 * len(self.blocks), -1)
         for block, scale, shift in zip(self.blocks, films[::2], films[1::2], strict=True):
             h = h + block(F.layer_norm(h, h.shape[-1:]) * (1 + scale) + shift)
-        return cast("Tensor", self.leave(F.layer_norm(h, h.shape[-1:])).view_as(x))
+        return cast("Tensor", self.leave(F.layer_norm(h, h.shape[-1:])).view_as(x) * (x != 0))

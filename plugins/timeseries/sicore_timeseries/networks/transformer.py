@@ -68,7 +68,7 @@ class SeriesTransformer(nn.Module):
         h, vector = self.enter(features), self.time(t)
         for layer in self.layers:
             h = layer(h, vector, times * self.turns)
-        return cast("Tensor", self.leave(F.layer_norm(h, h.shape[-1:])))
+        return cast("Tensor", self.leave(F.layer_norm(h, h.shape[-1:])) * (x != 0))
 
 
 class Layer(nn.Module):
