@@ -22,6 +22,22 @@ def test_gaps_far_apart_are_filled_at_once():
     assert firsts == [0, 88, 176]  # within the series, the gap in the middle where there is room
 
 
+def test_gaps_half_a_window_apart_do_not_wait_for_each_other():
+    hidden = np.zeros(100, bool)
+    hidden[[40, 60]] = True
+    assert len(imputation_plan(hidden, 24).rounds) == 1
+    hidden[50] = True  # now they hang together
+    assert len(imputation_plan(hidden, 24).rounds) == 2
+
+
+def test_a_long_gap_is_filled_with_rows_on_both_sides_of_what_is_kept():
+    hidden = np.zeros(200, bool)
+    hidden[40:120] = True
+    windows = [window for (window,) in imputation_plan(hidden, 24).rounds]
+    for window in windows[:-1]:
+        assert window.start - window.first >= 6 and window.first + 24 - window.stop >= 6
+
+
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("length", [4, 7, 24])
 def test_every_hidden_row_is_filled_once_and_seen_by_its_window(seed, length):

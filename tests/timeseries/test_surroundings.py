@@ -87,11 +87,11 @@ def test_what_is_hidden_changes_nothing(known):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_constant_and_an_unknown_series_stay_finite(dtype):
-    rows = torch.stack((torch.full((30,), 5.1), torch.full((30,), torch.nan), torch.zeros(30)))
+    rows = torch.stack((torch.full((30,), 333.3), torch.full((30,), torch.nan), torch.zeros(30)))
     rows[:, FIRST + 3] = torch.nan
     made = surroundings(rows.to(dtype), FIRST, LENGTH, SEASON)
-    torch.testing.assert_close(made.spread[:, 0], torch.tensor([5.1, 1.0, 1.0], dtype=dtype))
-    assert made.line[0].tolist() == pytest.approx([5.1] * LENGTH) and (made.line[1] == 0).all()
+    torch.testing.assert_close(made.spread[:, 0], torch.tensor([333.3, 1.0, 1.0], dtype=dtype))
+    assert made.line[0].tolist() == pytest.approx([333.3] * LENGTH) and (made.line[1] == 0).all()
     assert (made.observed[0].nan_to_num(0.0).abs() < 1e-6).all() and made.observed[1].isnan().all()
     assert made.features.isfinite().all()
 

@@ -41,10 +41,10 @@ class Published(WindowData):
         split: ``train``, ``validation`` or ``test``, blocks in time; or ``all``.
         window: T, the rows of a window.
         stride: rows between the starts of windows.
-        task: see `WindowData`, as are horizon, masks and scaling.
+        task: see `WindowData`, as are horizon, masks, scaling and fill.
         dropped: the share of rows that are dropped at random, see `cut`.
         compact: windows of rows that are left, see `cut`.
-        seed: of masks and dropped rows.
+        seed: of masks, draws and dropped rows.
 
     Raises:
         InputError: when the file is not on this machine, says how to get it; or as `WindowData`
@@ -66,7 +66,8 @@ class Published(WindowData):
         horizon: int | None = None,
         task: dict[str, float] | None = None,
         masks: int | None = None,
-        scaling: str = "standard",
+        scaling: str | tuple[str, ...] = "standard",
+        fill: str | None = None,
         dropped: float = 0.0,
         compact: bool = False,
         seed: int = 0,
@@ -91,6 +92,7 @@ class Published(WindowData):
             horizon=horizon,
             masks=masks,
             scaling=scaling,
+            fill=fill,
             seed=seed,
         )
 

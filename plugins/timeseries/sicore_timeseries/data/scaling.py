@@ -1,6 +1,6 @@
 r"""Scalings: each column to numbers of mean 0 and variance 1, and back.
 
-A scaling is a monotone function of each column, and its inverse. Missing values stay NaN. It is
+Most are a monotone function of each column, and its inverse. Missing values stay NaN. A scaling is
 written as plain numbers (`Scaling.config`), which a model folder keeps.
 
 - ``standard``: ``y = (x − m)/s``
@@ -10,14 +10,16 @@ written as plain numbers (`Scaling.config`), which a model folder keeps.
   linear in the middle, logarithmic in the tails
 - ``quantile``: the value's rank in the data as a standard normal, between knots and beyond them
   piecewise linear
+- ``innovations`` and ``increments``: of windows, what is new in each row, see
+  `sicore_timeseries.data.innovations`
 
-A column that never changes has ``s = 1``.
+A column that never changes has ``s = 1``. Several names are applied in turn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -26,48 +28,12 @@ from scipy.special import ndtri
 from torch import Tensor
 
 from sicore.errors import InputError, UnknownName
+from sicore_timeseries.data.base_scaling import Scaling, like
+from sicore_timeseries.data.innovations import Increments, Innovations
 
 SAME = 1e-12  # a deviation below this share of the values is rounding
 KNOTS = 33
 QUARTILE = 0.6744897501960817  # of the standard normal
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """A function of each column; all numbers are float64 ``(C,)``, or ``(C, Q)`` for knots."""
-
-    name: ClassVar[str]
-
-    @classmethod
-    def fit(cls, values: np.ndarray) -> Self:
-        """The scaling that standardises the values ``(n, C)``; NaN are left out."""
-        raise NotImplementedError
-
-    @classmethod
-    def of(cls, config: Mapping[str, Any]) -> Self:
-        """From plain numbers."""
-        arrays = (np.asarray(config[field.name], np.float64) for field in fields(cls))
-        return cls(*arrays)
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """Its name and numbers as strings and lists."""
-        numbers = {field.name: getattr(self, field.name).tolist() for field in fields(self)}
-        return {"name": self.name, **numbers}
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Raw ``(..., C)`` to scaled, in the dtype of x; computed in float64."""
-        return self._encode(x.double()).to(x.dtype)
-
-    def decode(self, y: Tensor) -> Tensor:
-        """The inverse of `encode`, up to rounding."""
-        return self._decode(y.double()).to(y.dtype)
-
-    def _encode(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
-
-    def _decode(self, y: Tensor) -> Tensor:
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -84,10 +50,10 @@ class Standard(Scaling):
         return cls(np.nanmean(values, 0), _spread(values, np.nanstd(values, 0)))
 
     def _encode(self, x: Tensor) -> Tensor:
-        return (x - _like(self.mean, x)) / _like(self.std, x)
+        return (x - like(self.mean, x)) / like(self.std, x)
 
     def _decode(self, y: Tensor) -> Tensor:
-        return y * _like(self.std, y) + _like(self.mean, y)
+        return y * like(self.std, y) + like(self.mean, y)
 
 
 @dataclass(frozen=True)
@@ -159,12 +125,12 @@ class Asinh(Scaling):
         return cls(centre, width, inner.mean, inner.std)
 
     def _encode(self, x: Tensor) -> Tensor:
-        inner = torch.asinh((x - _like(self.centre, x)) / _like(self.width, x))
-        return (inner - _like(self.mean, x)) / _like(self.std, x)
+        inner = torch.asinh((x - like(self.centre, x)) / like(self.width, x))
+        return (inner - like(self.mean, x)) / like(self.std, x)
 
     def _decode(self, y: Tensor) -> Tensor:
-        inner = y * _like(self.std, y) + _like(self.mean, y)
-        return inner.sinh() * _like(self.width, y) + _like(self.centre, y)
+        inner = y * like(self.std, y) + like(self.mean, y)
+        return inner.sinh() * like(self.width, y) + like(self.centre, y)
 
 
 @dataclass(frozen=True)
@@ -213,44 +179,98 @@ class Quantile(Scaling):
         return _piecewise(y, self.y, self.x)
 
 
+@dataclass(frozen=True)
+class Chain(Scaling):
+    """Several scalings, applied in turn.
+
+    Args:
+        parts: from raw values on.
+    """
+
+    name: ClassVar[str] = "chain"
+    parts: tuple[Scaling, ...]
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> Self:
+        """From plain numbers."""
+        return cls(tuple(read_scaling(part) for part in config["parts"]))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The parts'."""
+        return {"name": self.name, "parts": [part.config for part in self.parts]}
+
+    def _encode(self, x: Tensor) -> Tensor:
+        for part in self.parts:
+            x = part.encode(x)
+        return x
+
+    def _decode(self, y: Tensor) -> Tensor:
+        for part in reversed(self.parts):
+            y = part.decode(y)
+        return y
+
+
 SCALINGS: Mapping[str, type[Scaling]] = {
-    kind.name: kind for kind in (Standard, MinMax, Logarithm, Asinh, Quantile)
+    kind.name: kind
+    for kind in (Standard, MinMax, Logarithm, Asinh, Quantile, Innovations, Increments)
 }
 
 
-def fit_scaling(name: str, values: np.ndarray) -> Scaling:
-    """The scaling of this name for values ``(n, C)``.
+def fit_scaling(
+    names: str | Sequence[str], rows: np.ndarray, windows: np.ndarray | None = None
+) -> Scaling:
+    """The scaling of this name, or of several names in turn.
+
+    Args:
+        names: of `SCALINGS`.
+        rows: float64 ``(n, C)``.
+        windows: float64 ``(W, T, C)``, for scalings of windows.
 
     Raises:
-        UnknownName: there is none of this name.
-        InputError: it does not fit the values, or a column has none.
+        UnknownName: there is none of a name.
+        InputError: it does not fit the values, or a column has none; or no name is given, or no
+            windows for a scaling that takes them.
     """
-    if name not in SCALINGS:
-        raise UnknownName("scaling", name, SCALINGS)
-    empty = np.flatnonzero(np.isnan(values).all(0))
+    wanted = [names] if isinstance(names, str) else list(names)
+    if not wanted:
+        raise InputError(f"scaling: expected one of {', '.join(SCALINGS)}, or several, got none")
+    for name in wanted:
+        if name not in SCALINGS:
+            raise UnknownName("scaling", name, SCALINGS)
+    empty = np.flatnonzero(np.isnan(rows).all(0))
     if len(empty):
         raise InputError(
             f"scaling: column number {empty[0] + 1} has no values in these rows; leave it out, or "
             "choose other shares of the splits"
         )
-    return SCALINGS[name].fit(values)
+    parts: list[Scaling] = []
+    for name in wanted:
+        kind = SCALINGS[name]
+        values = windows if kind.of_windows else rows
+        if values is None:
+            raise InputError(f"scaling '{name}': is one of windows, and got none")
+        parts.append(kind.fit(values))
+        encode = parts[-1].encode
+        windows = None if windows is None else encode(torch.from_numpy(windows)).numpy()
+        still_rows = not kind.of_windows or windows is None
+        last = encode(torch.from_numpy(rows)) if still_rows else torch.from_numpy(windows)
+        rows = last.flatten(0, -2).numpy()
+    return parts[0] if len(parts) == 1 else Chain(tuple(parts))
 
 
 def read_scaling(config: Mapping[str, Any]) -> Scaling:
     """The scaling of a configuration that `Scaling.config` wrote."""
     name = str(config.get("name"))
-    if name not in SCALINGS:
-        raise UnknownName("scaling", name, SCALINGS)
-    return SCALINGS[name].of(config)
+    kinds: Mapping[str, type[Scaling]] = {**SCALINGS, Chain.name: Chain}
+    if name not in kinds:
+        raise UnknownName("scaling", name, kinds)
+    return kinds[name].of(config)
 
 
 def _spread(values: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """The deviation; 1 where it is only rounding."""
     return np.where(deviation > SAME * np.nanmax(np.abs(values), 0), deviation, 1.0)
-
-
-def _like(numbers: np.ndarray, x: Tensor) -> Tensor:
-    return torch.from_numpy(numbers).to(x)
 
 
 def _knots(values: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -29,7 +29,7 @@ class SeriesFile(WindowData):
         local: see `WindowData`.
         lags: see `WindowData`.
         hurst: see `WindowData`.
-        paired: see `WindowData`.
+        paired: see `WindowData`, as is fill.
         time: the time column; found if not given.
         columns: those of values; by default all that hold numbers.
         key: the column that names the series, for several in one file.
@@ -58,12 +58,13 @@ class SeriesFile(WindowData):
         stride: int = 1,
         task: dict[str, float] | None = None,
         masks: int | None = None,
-        scaling: str = "standard",
+        scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
         local: bool = False,
         lags: int = 0,
         hurst: float = 0.0,
         paired: bool = False,
+        fill: str | None = None,
         time: str | None = None,
         columns: tuple[str, ...] = (),
         key: str | None = None,
@@ -107,6 +108,7 @@ class SeriesFile(WindowData):
             lags=lags,
             hurst=hurst,
             paired=paired,
+            fill=fill,
             seed=seed,
         )
 

@@ -26,7 +26,7 @@ class Sines(WindowData):
         size: how many windows.
         window: T.
         channels: C.
-        horizon: see `WindowData`, as are task, masks and scaling.
+        horizon: see `WindowData`, as are task, masks, scaling and fill.
         dropped: the share of rows that are missing, drawn at random.
         seed: of the numbers f and p, of masks and of dropped rows.
 
@@ -47,7 +47,8 @@ class Sines(WindowData):
         horizon: int | None = None,
         task: dict[str, float] | None = None,
         masks: int | None = None,
-        scaling: str = "standard",
+        scaling: str | tuple[str, ...] = "standard",
+        fill: str | None = None,
         dropped: float = 0.0,
         seed: int = 0,
     ) -> None:
@@ -76,7 +77,14 @@ class Sines(WindowData):
         )
         names = [f"x{number}" for number in range(1, channels + 1)]
         super().__init__(
-            windows, names, task=task, horizon=horizon, masks=masks, scaling=scaling, seed=seed
+            windows,
+            names,
+            task=task,
+            horizon=horizon,
+            masks=masks,
+            scaling=scaling,
+            fill=fill,
+            seed=seed,
         )
 
     def min_max(self) -> MinMax:

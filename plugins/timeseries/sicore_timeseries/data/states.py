@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sicore.errors import InputError
-from sicore_timeseries.data.scaling import Scaling
+from sicore_timeseries.data.base_scaling import Scaling
 
 ALMOST = 1e-12  # instead of 0 for a value that is there
 

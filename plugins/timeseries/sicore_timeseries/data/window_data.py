@@ -11,9 +11,11 @@ from torch import Tensor
 
 from sicore.errors import InputError
 from sicore.states import Noise
+from sicore_timeseries.data.base_scaling import Scaling
 from sicore_timeseries.data.continuation import fit_continuation
+from sicore_timeseries.data.filling import filled_windows
 from sicore_timeseries.data.reference import Reference, usual_step
-from sicore_timeseries.data.scaling import MinMax, Scaling, fit_scaling
+from sicore_timeseries.data.scaling import MinMax, fit_scaling
 from sicore_timeseries.data.states import bridged, states
 from sicore_timeseries.data.table import Table
 from sicore_timeseries.data.tasks import Tasks
@@ -22,7 +24,7 @@ from sicore_timeseries.data.windows import SHARES, Windows
 
 MASKS = 16  # of each window, where they are random
 SOME = 20_000  # windows that steps are measured on
-FEW = 4096  # items that the scale of relative values is
+FEW = 4096  # windows that scalings of windows and of relative values are fitted to
 
 
 class WindowData:
@@ -41,7 +43,7 @@ class WindowData:
         task: the share of each task, see `Tasks`; only ``generate`` if not given.
         horizon: the rows that a forecast hides; half of the window if not given.
         masks: how many masks a window has; 16 if not given, or 1 where all would be the same.
-        scaling: the name of one of `SCALINGS`.
+        scaling: the name of one of `SCALINGS`, or several names, applied in turn.
         relative: whether items and what is observed are differences from what is observed, see
             `sicore_timeseries.data.reference`; not for windows of which nothing is.
         local: whether relative values are in units of the step in their window, see there.
@@ -51,7 +53,9 @@ class WindowData:
             all, 0.5 as those of a random walk.
         paired: whether x0 is given: what is observed, and what it says of the rest (`bridged`); not
             for relative windows.
-        seed: of the masks.
+        fill: draw the values that are missing, so that windows are whole, see `filled_windows`:
+            the name of the scaling after which they are most nearly normal.
+        seed: of masks and draws.
 
     Raises:
         UnknownName, InputError: as `Tasks` and `fit_scaling` do; for relative windows of which
@@ -66,14 +70,16 @@ class WindowData:
         task: Mapping[str, float] | None = None,
         horizon: int | None = None,
         masks: int | None = None,
-        scaling: str = "standard",
+        scaling: str | tuple[str, ...] = "standard",
         relative: bool = False,
         local: bool = False,
         lags: int = 0,
         hurst: float = 0.0,
         paired: bool = False,
+        fill: str | None = None,
         seed: int = 0,
     ) -> None:
+        windows = windows if fill is None else filled_windows(windows, fill, seed)
         self.windows, self.columns, self.seed = windows, tuple(columns), seed
         length = windows.length
         ahead = length // 2 if horizon is None else horizon
@@ -93,14 +99,15 @@ class WindowData:
                 "paired windows start at absolute values: set relative to false, or paired"
             )
         self.relative, self.hurst, self.paired = relative, hurst, paired
-        some = self._some()
+        some = self._some(SOME)
         self.usual = usual_step(windows.take(some)[0]) if relative and local else None
         self.median = torch.from_numpy(np.nanmedian(windows.used(), 0)) if relative else None
         seen = min(lags, length - ahead - 1)
-        several = windows.values[windows.rows(some)]
+        several = windows.values[windows.rows_of(some)]
         self.weights = fit_continuation(several, seen) if relative and seen > 0 else None
-        fitted = self._hidden().numpy() if relative else windows.used()
-        self.scaling: Scaling = fit_scaling(scaling, fitted)
+        few = self._few().double().numpy()
+        rows = few.reshape(-1, few.shape[-1]) if relative else windows.used()
+        self.scaling: Scaling = fit_scaling(scaling, rows, few)
 
     def __len__(self) -> int:
         """The number of windows, times the masks of each."""
@@ -126,19 +133,21 @@ class WindowData:
         """The same windows as they are, to be generated."""
         return WindowData(self.windows, self.columns)
 
-    def _hidden(self) -> Tensor:
-        """Items of windows that are spread over the data, ``(n, C)``.
+    def _few(self) -> Tensor:
+        """Windows that are spread over the data, ``(W, T, C)``, whole unless they are relative.
 
-        Of columns that are never hidden those values that are observed.
+        Of relative ones those values that are hidden, or in columns of which none is, the observed.
         """
+        if not self.relative:
+            return self.windows.take(self._some(FEW))[0]
         chosen = torch.linspace(0, len(self) - 1, min(len(self), FEW)).long()
         items, given = self.batch(chosen)
         shown = items.isnan().all(1, keepdim=True).all(0, keepdim=True)
-        return torch.where(shown, given["observed"], items).flatten(0, 1)
+        return torch.where(shown, given["observed"], items)
 
-    def _some(self) -> Tensor:
+    def _some(self, most: int) -> Tensor:
         """The numbers of windows that are spread over the data."""
-        return torch.linspace(0, len(self.windows) - 1, min(len(self.windows), SOME)).long()
+        return torch.linspace(0, len(self.windows) - 1, min(len(self.windows), most)).long()
 
     def domain_config(self) -> dict[str, Any]:
         """What the ``domain:`` section learns from these windows: their size and their scaling."""

@@ -104,7 +104,7 @@ class Windows:
         Times are 0 at the first row of a window, and 1 after T − 1 usual steps. The calendar is
         left out when there is none.
         """
-        rows = self.rows(indices)
+        rows = self.rows_of(indices)
         moments = self.moments[rows]
         stamps = (moments - moments[:, :1]) / (self.length - 1)
         given = {"times": torch.from_numpy(stamps.astype(np.float32))}
@@ -112,7 +112,7 @@ class Windows:
             given["calendar"] = torch.from_numpy(self.calendar[rows])
         return torch.from_numpy(self.values[rows].astype(np.float32)), given
 
-    def rows(self, indices: Tensor | np.ndarray) -> np.ndarray:
+    def rows_of(self, indices: Tensor | np.ndarray) -> np.ndarray:
         """The rows of windows, ``(B, T)``."""
         return np.asarray(self.starts[np.asarray(indices)][:, None] + np.arange(self.length))
 
@@ -126,7 +126,7 @@ class Windows:
         count = np.concatenate(([0], missing.cumsum()))
         some = np.flatnonzero(count[self.starts + self.length] > count[self.starts])
         chosen = some[np.linspace(0, len(some) - 1, min(len(some), most)).astype(int)]
-        return torch.from_numpy(np.isnan(self.values[self.rows(chosen)]))
+        return torch.from_numpy(np.isnan(self.values[self.rows_of(chosen)]))
 
     def used(self) -> np.ndarray:
         """The rows that are in some window, float64 ``(M, C)``, each once."""
@@ -134,6 +134,25 @@ class Windows:
         np.add.at(marks, self.starts, 1)
         np.add.at(marks, self.starts + self.length, -1)
         return self.values[marks.cumsum()[:-1] > 0]
+
+    def rows(self) -> np.ndarray:
+        """The row numbers of all windows, ``(W, T)``."""
+        return self.starts[:, None] + np.arange(self.length)
+
+    def with_values(self, values: np.ndarray) -> Windows:
+        """The same windows with other values, each with rows of its own.
+
+        Args:
+            values: float64 ``(W, T, C)``.
+        """
+        rows = self.rows().reshape(-1)
+        return replace(
+            self,
+            values=values.reshape(-1, values.shape[-1]),
+            moments=self.moments[rows],
+            starts=np.arange(0, len(rows), self.length),
+            calendar=self.calendar[rows],
+        )
 
     def without(self, hidden: np.ndarray) -> Windows:
         """The same windows with rows made NaN.
