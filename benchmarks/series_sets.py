@@ -4,8 +4,7 @@ The presets ``timeseries/sines``, ``stocks`` and ``energy`` are trained on all w
 protocol wants it (``data.split=all``), or are read from folders ``MODELS/NAME`` where they are
 there. As many samples as there are windows, at most 10,000, are compared with the windows that the
 model was trained on. Floors compare one half of these, in turn twenty blocks of time, with the
-other. A model that has learnt with the calendar (Energy) is given that of the windows: without it,
-it generates for a date that does not exist. The published figures are those of the papers' tables.
+other. The published figures are those of the papers' tables.
 """
 
 from __future__ import annotations
@@ -100,13 +99,10 @@ def memorisation(made: Tensor, real: Tensor, count: int = 1000) -> float:
 def measured(name: str, model: Model, quick: bool) -> dict[str, Any]:
     """All figures of one set."""
     data = model.config.data.build(split="all")
-    values, given = data.batch(torch.arange(len(data)))
-    real, n = values.double(), 200 if quick else min(len(values), MOST)
-    dates = {"calendar": given["calendar"]} if "calendar" in given else {}
-    places = torch.arange(n) * len(real) // n
-    condition = {key: value[places] for key, value in dates.items()} or None
+    real = data.windows.all_values().double()
+    n = 200 if quick else min(len(real), MOST)
     begun = time.process_time()
-    drawn = sample_bulk(model, n, batch_size=1000, condition=condition)
+    drawn = sample_bulk(model, n, batch_size=1000, condition=data.given(n))
     seconds = time.process_time() - begun
     made = drawn.decoded.double()
     some = real[np.arange(min(len(real), TESTED)) * len(real) // min(len(real), TESTED)]

@@ -91,7 +91,8 @@ def command(
     length = season_of(table, season)
     window = []
     if train:
-        window = [f"data.window={history_for(table, horizon, length) + horizon}"]
+        history = history_for(table, horizon, length)
+        window = [f"data.window={history + horizon}", f"data.lags={min(length, history - 1)}"]
     chosen = chosen_model(
         wish, "timeseries/forecast", source, [f"data.horizon={horizon}", *window],
         held_for(table, horizon),

@@ -90,7 +90,11 @@ def series(
     if file is not None:
         table = source.read()
         note(table.notes)
-        settings = [f"data.window={window_for(table, length)}", "data.task={generate: 1}"]
+        settings = [
+            f"data.window={window_for(table, length)}",
+            "data.task={generate: 1}",
+            "data.calendar=false",
+        ]
     chosen = chosen_model(wish, "timeseries/file", source, settings)
     from sicore_apps.generated_series import generated
 

@@ -122,10 +122,18 @@ def generated(
         raise InputError(
             f"{chosen.name} has not learned to generate whole windows: train one with --like FILE"
         )
-    with progress_bar("generating", n) as bar:
-        drawn = sample_bulk(model, n, seed=seed, steps=steps, batch_size=256, advance=bar.advance)
-    windows = drawn.decoded.cpu()
     real = _real(chosen)
+    with progress_bar("generating", n) as bar:
+        drawn = sample_bulk(
+            model,
+            n,
+            condition=None if real is None else real.train.given(n),
+            seed=seed,
+            steps=steps,
+            batch_size=256,
+            advance=bar.advance,
+        )
+    windows = drawn.decoded.cpu()
     found: Mapping[str, Any] = {}
     if figures and real is not None and min(n, len(real.windows)) >= LEAST:
         found = evaluate_windows(windows, real.test, real.train, seed=seed)

@@ -82,19 +82,23 @@ def command(
         asked = tuple(imputing.with_regular_rows(series, every) for series in asked)
     _check_gaps(asked, file)
     rows = max(len(series) for series in table.series)
-    window = [f"data.window={max(4, min(WINDOW, rows // 4))}"] if train else []
-    chosen = chosen_model(wish, "timeseries/impute", source, window)
-    settings = imputing.Settings(season_of(table, season), **drawing)
+    settings = []
+    if train:
+        settings = [f"data.window={max(4, min(WINDOW, rows // 4))}"]
+    if train and not all(series.clock.regular for series in table.series):
+        settings.append("network={name: timeseries/transformer}")
+    chosen = chosen_model(wish, "timeseries/impute", source, settings)
+    how = imputing.Settings(season_of(table, season), **drawing)
     made = []
     with progress_bar("filling", len(asked)) as bar:
         for series in asked:
-            made.append(imputing.filled(chosen, series, settings))
+            made.append(imputing.filled(chosen, series, how))
             bar.advance()
-    tested = imputing.trial(chosen, replace(table, series=asked), settings)
-    page = impute_page(made, tested, table, chosen.name, settings, command=line)
+    tested = imputing.trial(chosen, replace(table, series=asked), how)
+    page = impute_page(made, tested, table, chosen.name, how, command=line)
     chart = chart_of(made, table.columns)
     whole = imputing.filled_table(made, table)
-    manifest = {"command": line, "model": chosen.name, **settings.__dict__}
+    manifest = {"command": line, "model": chosen.name, **how.__dict__}
     with output_folder(folder, overwrite, manifest) as staging:
         whole.to_csv(staging / "filled.csv", index=False)
         if every is not None:

@@ -149,12 +149,18 @@ class TimeSeries(Domain):
             n: how many windows.
             seed: of the samples.
             options: passed on to ``Model.sample``.
+
+        Raises:
+            InputError: for a model of any series, whose data are no windows of one.
         """
+        from sicore_timeseries.data.window_data import WindowData
         from sicore_timeseries.metrics.evaluation import evaluate_windows
 
-        drawn = model.sample(n, seed=seed, **options)
-        sets = (model.config.data.build(split=split) for split in ("train", "test"))
-        train, test = (getattr(data, "whole", data) for data in sets)
+        train, test = (model.config.data.build(split=split) for split in ("train", "test"))
+        if not isinstance(train, WindowData):
+            raise InputError(f"{model.config.data.name}: has no whole windows to compare with")
+        drawn = model.sample(n, train.given(n), seed=seed, **options)
+        train, test = train.whole, test.whole
         return {"nfe": drawn.nfe, **evaluate_windows(drawn.decoded, test, train, seed=seed)}
 
     def _noisy(self, space: StateSpace, condition: Condition, like: Tensor) -> StateSpace:

@@ -41,7 +41,7 @@ class Published(WindowData):
         split: ``train``, ``validation`` or ``test``, blocks in time; or ``all``.
         window: T, the rows of a window.
         stride: rows between the starts of windows.
-        task: see `WindowData`, as are horizon, masks, scaling and fill.
+        task: see `WindowData`, as are horizon, masks, scaling, fill and calendar.
         dropped: the share of rows that are dropped at random, see `cut`.
         compact: windows of rows that are left, see `cut`.
         seed: of masks, draws and dropped rows.
@@ -68,6 +68,7 @@ class Published(WindowData):
         masks: int | None = None,
         scaling: str | tuple[str, ...] = "standard",
         fill: str | None = None,
+        calendar: bool = True,
         dropped: float = 0.0,
         compact: bool = False,
         seed: int = 0,
@@ -93,6 +94,7 @@ class Published(WindowData):
             masks=masks,
             scaling=scaling,
             fill=fill,
+            calendar=calendar,
             seed=seed,
         )
 

@@ -25,7 +25,7 @@ class SeriesFile(WindowData):
         task: the share of each task, see `Tasks`.
         masks: how many masks a window has, see `WindowData`.
         scaling: see `SCALINGS`.
-        relative: see `WindowData`, as are local, lags, hurst, paired and fill.
+        relative: see `WindowData`, as are local, lags, hurst, paired, fill and calendar.
         time: the time column; found if not given.
         columns: those of values; by default all that hold numbers.
         key: the column that names the series, for several in one file.
@@ -61,6 +61,7 @@ class SeriesFile(WindowData):
         hurst: float = 0.0,
         paired: bool = False,
         fill: str | None = None,
+        calendar: bool = True,
         time: str | None = None,
         columns: tuple[str, ...] = (),
         key: str | None = None,
@@ -105,6 +106,7 @@ class SeriesFile(WindowData):
             hurst=hurst,
             paired=paired,
             fill=fill,
+            calendar=calendar,
             seed=seed,
         )
 

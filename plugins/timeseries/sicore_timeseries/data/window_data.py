@@ -55,6 +55,7 @@ class WindowData:
             for relative windows.
         fill: draw the values that are missing, so that windows are whole, see `filled_windows`:
             the name of the scaling after which they are most nearly normal.
+        calendar: whether features of the calendar are given, where moments are dates.
         seed: of masks and draws.
 
     Raises:
@@ -77,8 +78,10 @@ class WindowData:
         hurst: float = 0.0,
         paired: bool = False,
         fill: str | None = None,
+        calendar: bool = True,
         seed: int = 0,
     ) -> None:
+        windows = windows if calendar else windows.without_calendar()
         windows = windows if fill is None else filled_windows(windows, fill, seed)
         self.windows, self.columns, self.seed = windows, tuple(columns), seed
         length = windows.length
@@ -132,6 +135,10 @@ class WindowData:
             seen = Reference.of(observed, steps, *learned, self.hurst)
         made = seen.hidden(values, hidden) if self.hidden_only else values
         return made, {"observed": seen.observed, **given}
+
+    def given(self, n: int) -> dict[str, Tensor]:
+        """Moments and calendar of n windows, evenly over the data: what to generate others with."""
+        return self.windows.take(torch.arange(n) * len(self.windows) // n)[1]
 
     @property
     def whole(self) -> WindowData:

@@ -150,6 +150,10 @@ class Windows:
             calendar=self.calendar[rows],
         )
 
+    def without_calendar(self) -> Windows:
+        """The same windows without features of the calendar."""
+        return replace(self, calendar=self.calendar[:, :0])
+
     def without(self, hidden: np.ndarray) -> Windows:
         """The same windows with rows made NaN.
 
