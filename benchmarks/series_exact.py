@@ -376,7 +376,7 @@ def tasks(*names: str) -> dict[str, float]:
     return dict.fromkeys(names, 1.0)
 
 
-WIDE = 192
+WIDE, WIDER = 192, 256
 GENERATE, FORECAST, IMPUTE = tasks("generate"), tasks("forecast"), tasks("impute")
 BOTH = tasks("generate", "forecast")
 ALL = {**BOTH, "impute": 2.0}
@@ -397,14 +397,14 @@ CASES: Mapping[str, Case] = {
     "ar1": Case(autoregression(examples.AR1), {"process": "ar1", "task": BOTH}),
     "var1": Case(autoregression(examples.VAR1), {"process": "var1", "task": BOTH}, 2500),
     "gbm": Case(gbm, {"process": "gbm", "task": GENERATE}),
-    "matern": Case(gaps_of(examples.MATERN), {"process": "matern", "task": IMPUTE}, 1500, WIDE),
+    "matern": Case(gaps_of(examples.MATERN), {"process": "matern", "task": IMPUTE}, 5000, WIDER),
     "periodic": Case(
-        gaps_of(examples.PERIODIC), {"process": "periodic", "task": IMPUTE}, 1500, WIDE
+        gaps_of(examples.PERIODIC), {"process": "periodic", "task": IMPUTE}, 5000, WIDER
     ),
     "state space": Case(state_space, {"process": "state-space", "task": FORECAST}),
     "switching": Case(switching, {"process": "switching", "task": FORECAST, "horizon": 20}),
-    "double well": Case(double_well, {"process": "double-well", "task": GENERATE}),
-    "hawkes": Case(hawkes, {"process": "hawkes", "task": GENERATE}),
+    "double well": Case(double_well, {"process": "double-well", "task": GENERATE}, 3000),
+    "hawkes": Case(hawkes, {"process": "hawkes", "task": GENERATE}, 3000),
 }
 
 
