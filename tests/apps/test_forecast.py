@@ -1,8 +1,16 @@
 """``sicore forecast``: files, notes, training on the user's file, and what is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
+
+import sicore as sicore_package
+from sicore_apps.forecasting import Settings, back_test
+from sicore_apps.series_models import Chosen, held_for
+from sicore_apps.series_options import Source
+from sicore_timeseries.data.table import Series, Table
 
 TRAIN = ("--train", "--training-steps", 2, "--samples", 5)
 
@@ -102,3 +110,27 @@ def test_what_cannot_be_answered_is_told(sicore, tmp_path, content, words, expec
     status, _, told = sicore("forecast", path, *words, "-o", tmp_path / "out")
     assert status == 1 and expected in told
     assert not (tmp_path / "out").exists()
+
+
+def test_earlier_forecasts_see_only_what_was_known_then(series_model, hourly):
+    path, table = hourly
+    source = Source(path, None, (), None, False, False)
+    known = source.read()
+    chosen = Chosen(sicore_package.load(series_model, device="cpu"), "tiny", 1.0)
+    settings = Settings(horizon=12, season=24, samples=4, steps=None, seed=0)
+    tested = back_test(chosen, known, settings)
+    made, truth = tested.shown
+    came = table.set_index("time").loc[made.future]
+    np.testing.assert_array_equal(truth, came[["a", "b"]].to_numpy())
+    assert made.series.index[-1] < made.future[0] and tested.forecasts > 3
+    later = known.series[0]
+    changed = later.values.copy()
+    changed[len(made.series) :] += 7
+    again = back_test(chosen, replace(known, series=(replace(later, values=changed),)), settings)
+    np.testing.assert_array_equal(again.shown[0].paths, made.paths)
+
+
+def test_a_training_leaves_room_to_test_it():
+    index = pd.RangeIndex(100)
+    table = Table((Series("", index, np.zeros((100, 1))),), ("a",))
+    assert held_for(table, 2) == 0.1 and held_for(table, 10) == 0.2 and held_for(table, 90) == 0.3
