@@ -76,7 +76,7 @@ def trained(
 def draws(
     model: Model, observed: Tensor, count: int, times: Tensor | None = None, **how: Any
 ) -> Tensor:
-    """Several draws of each window, float64 ``(S, B, T, C)``.
+    """Several draws of each window, float64 ``(S, B, T, C)``, with what was observed as it is.
 
     Args:
         model: its path may start from noise or from what is observed.
@@ -92,7 +92,8 @@ def draws(
         domain: Any = model.domain
         how["x0"] = domain.start(given["observed"], given.get("times"))
     made = model.sample(len(observed) * count, given, batch_size=BATCH, **how).decoded
-    return in_order(made, count)
+    paths = in_order(made, count)
+    return torch.where(observed.isnan(), paths, observed.double())
 
 
 def in_order(made: Tensor, count: int) -> Tensor:
