@@ -83,6 +83,7 @@ def test_what_ships_is_small_and_says_where_it_is_from(model):
     assert {path.suffix for path in files} <= {".safetensors", ".json", ".md", ".yaml"}
     for word in ("Licence", "CRPS", "Limits", "sicore train timeseries/any"):
         assert word in model.card
+    assert not model.config.training.start_from  # no folder of the machine that made it
     weights = model.network.state_dict().values()
     assert all(bool(tensor.isfinite().all()) for tensor in weights)
     assert all(tensor.dtype == torch.float32 for tensor in weights)
