@@ -64,7 +64,7 @@ def command(
     line = command_line(click.get_current_context())
     from sicore_apps.series_models import (
         Wish,
-        check_regular,
+        check_answers,
         chosen_model,
         held_for,
         history_for,
@@ -76,7 +76,6 @@ def command(
     source = Source(file, time, columns, key, regular, average)
     table = source.read()
     note(table.notes)
-    check_regular(table, wish)
     rows = max(len(series) for series in table.series)
     if horizon > rows:
         raise InputError(
@@ -84,8 +83,9 @@ def command(
             f"{rows}"
         )
     from sicore.progress import progress_bar
+    from sicore_apps.answering import Drawing
     from sicore_apps.forecast_page import chart_of, forecast_page
-    from sicore_apps.forecasting import Settings, back_test, forecast, quantiles
+    from sicore_apps.forecasting import back_test, forecast, quantiles
     from sicore_apps.path_tables import paths_table
 
     length = season_of(table, season)
@@ -97,20 +97,20 @@ def command(
         wish, "timeseries/forecast", source, [f"data.horizon={horizon}", *window],
         held_for(table, horizon),
     )  # fmt: skip
-    settings = Settings(horizon, length, samples, steps, seed)
+    check_answers(chosen, table, ("forecast", "impute"))
+    drawing = Drawing(length, samples, steps, seed)
     made, told = [], []
     with progress_bar("forecasting", len(table.series)) as bar:
         for series in table.series:
-            one, notes = forecast(chosen, series, settings)
+            one, notes = forecast(chosen, series, horizon, drawing)
             made.append(one)
             told += [line for line in notes if line not in told]
             bar.advance()
     note(told)
-    with progress_bar("earlier forecasts", 1) as bar:
-        tested = back_test(chosen, table, settings)
+    tested = back_test(chosen, table, horizon, drawing)
     table_of = quantiles(made, table.columns)
     chart = chart_of(made, table.columns)
-    page = forecast_page(made, tested, table, chosen.name, settings, command=line)
+    page = forecast_page(made, tested, table, chosen.name, horizon, drawing, command=line)
     manifest = {
         "command": line,
         "model": chosen.name,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from sicore.report import Figure, Page, Section, Table
-from sicore_apps.forecasting import BackTest, Forecast, Settings
+from sicore_apps.answering import Drawing
+from sicore_apps.forecasting import BackTest, Forecast
 from sicore_timeseries.data.table import Table as SeriesTable
 from sicore_timeseries.rendering.chart import Chart, stacked
 from sicore_timeseries.rendering.forecasts import fan_chart
@@ -42,7 +43,8 @@ def forecast_page(
     tested: BackTest | None,
     table: SeriesTable,
     model: str,
-    settings: Settings,
+    horizon: int,
+    drawing: Drawing,
     *,
     command: str,
 ) -> Page:
@@ -53,16 +55,17 @@ def forecast_page(
         tested: earlier ones, if there was room.
         table: what was known.
         model: its name.
-        settings: of the forecasts.
+        horizon: in rows.
+        drawing: of the forecasts.
         command: the command line.
     """
     count = len(made) * len(table.columns)
     some = f" The first {PANELS} of {count} are shown." if count > PANELS else ""
     text = (
-        f"{settings.samples} paths; bands hold 50, 80 and 95 % of them.{some} The numbers are in "
+        f"{drawing.samples} paths; bands hold 50, 80 and 95 % of them.{some} The numbers are in "
         "forecast.csv."
     )
-    picture = chart_of(made, table.columns, settings.season).png()
+    picture = chart_of(made, table.columns, drawing.season).png()
     sections = [
         Section(
             "Forecast",
@@ -71,11 +74,11 @@ def forecast_page(
             [Figure(picture, "what was known, the median, and the bands", smooth=True)],
         )
     ]
-    sections.append(_tested(tested, table.columns, settings))
+    sections.append(_tested(tested, table.columns, drawing.season))
     lead = (
-        f"{settings.horizon} rows ahead by {model}; a season has {settings.season} rows."
-        if settings.season > 1
-        else f"{settings.horizon} rows ahead by {model}; no season was found."
+        f"{horizon} rows ahead by {model}; a season has {drawing.season} rows."
+        if drawing.season > 1
+        else f"{horizon} rows ahead by {model}; no season was found."
     )
     if table.notes:
         sections.append(Section("What was noticed in the file", "\n\n".join(table.notes)))
@@ -88,7 +91,7 @@ def times(ours: np.ndarray, others: np.ndarray) -> str:
     return f"; on average, its error is {ratios.mean():.2f} times as large" if len(ratios) else ""
 
 
-def _tested(tested: BackTest | None, columns: tuple[str, ...], settings: Settings) -> Section:
+def _tested(tested: BackTest | None, columns: tuple[str, ...], season: int) -> Section:
     title = "How good earlier forecasts would have been"
     if tested is None:
         return Section(title, "The series are too short to tell.")
@@ -112,7 +115,7 @@ def _tested(tested: BackTest | None, columns: tuple[str, ...], settings: Setting
     )
     one, truth = tested.shown
     figure = Figure(
-        chart_of([one], columns, settings.season, truth).png(),
+        chart_of([one], columns, season, truth).png(),
         "the last of them, and what came",
         smooth=True,
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
+from sicore.progress import progress_bar
+from sicore_apps.answering import Drawing, column_crps, paths_of
 from sicore_apps.series_models import Chosen
-from sicore_timeseries.answers.drawing import domain_of, fill, rows_of
+from sicore_timeseries.answers.drawing import domain_of, rows_of
 from sicore_timeseries.answers.plans import forecast_plan
 from sicore_timeseries.data.table import Series, Table
 from sicore_timeseries.forecasts.autoregression import AutoRegression
@@ -59,32 +61,12 @@ class BackTest:
     Args:
         scores: of the model, and of simple methods.
         forecasts: how many there are of each.
-        unseen: whether the model had been trained on none of it.
         shown: one of them, with its truth ``(H, C)``.
     """
 
     scores: tuple[Score, ...]
     forecasts: int
     shown: tuple[Forecast, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How forecasts are drawn.
-
-    Args:
-        horizon: H, in rows.
-        season: in rows.
-        samples: S.
-        steps: of the solver, or None for the model's own.
-        seed: of the paths.
-    """
-
-    horizon: int
-    season: int
-    samples: int
-    steps: int | None
-    seed: int
 
 
 def model_horizon(chosen: Chosen) -> int:
@@ -95,24 +77,24 @@ def model_horizon(chosen: Chosen) -> int:
 
 
 def forecast(
-    chosen: Chosen, series: Series, settings: Settings, advance: Callable[[int], None] | None = None
+    chosen: Chosen, series: Series, horizon: int, drawing: Drawing
 ) -> tuple[Forecast, list[str]]:
-    """One series, and notes."""
+    """The rows that follow one series, and notes.
+
+    Args:
+        chosen: the model.
+        series: what is known.
+        horizon: H, in rows.
+        drawing: how paths are drawn.
+    """
     domain = domain_of(chosen.model, series.values.shape[1])
-    longer, notes = series.ahead(settings.horizon)
+    longer, notes = series.ahead(horizon)
     length = int(domain.space.shape[0])
-    plan = forecast_plan(len(series), settings.horizon, length, model_horizon(chosen))
-    paths = fill(
-        chosen.model,
-        rows_of(longer, settings.season),
-        plan,
-        samples=settings.samples,
-        seed=settings.seed,
-        steps=settings.steps,
-        advance=advance,
-    )
-    future = longer.index[len(series) :]
-    return Forecast(series, future, paths[:, len(series) :]), notes
+    seen = min(len(series), length + domain.framing.reach(drawing.season)[0])
+    rows = rows_of(longer, drawing.season).last(seen + horizon)
+    plan = forecast_plan(seen, horizon, length, model_horizon(chosen))
+    paths = paths_of(chosen, rows, plan, drawing)
+    return Forecast(series, longer.index[len(series) :], paths[:, seen:]), notes
 
 
 def origins(series: Series, horizon: int, season: int, unseen: float) -> list[int]:
@@ -126,51 +108,48 @@ def origins(series: Series, horizon: int, season: int, unseen: float) -> list[in
     return sorted({int(o) for o in np.linspace(last, first, most).round()})
 
 
-def back_test(
-    chosen: Chosen, table: Table, settings: Settings, advance: Callable[[int], None] | None = None
-) -> BackTest | None:
+def back_test(chosen: Chosen, table: Table, horizon: int, drawing: Drawing) -> BackTest | None:
     """Forecasts of up to 4 series from up to 8 moments each; None where there is no room."""
+    season = drawing.season
+    naive = f"seasonal naive ({season})" if season > 1 else "naive"
     methods: dict[str, Forecaster] = {
-        f"seasonal naive ({settings.season})" if settings.season > 1 else "naive": SeasonalNaive(
-            settings.season
-        ),
+        naive: SeasonalNaive(season),
         "autoregression": AutoRegression(),
     }
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in ("this forecast", *methods)}
-    truths: list[np.ndarray] = []
-    shown: tuple[Forecast, np.ndarray] | None = None
-    fewer = replace(settings, samples=min(settings.samples, DRAWS))
-    for series in table.series[:TESTED]:
-        for origin in origins(series, settings.horizon, settings.season, chosen.unseen):
-            truth = series.values[origin : origin + settings.horizon]
-            past = replace(series, index=series.index[:origin], values=series.values[:origin])
-            if not (np.isfinite(truth).any() and np.isfinite(past.values).any(0).all()):
-                continue
-            made, _ = forecast(chosen, past, fewer, advance)
+    fewer = replace(drawing, samples=min(drawing.samples, DRAWS))
+    cases = list(_cases(chosen, table, horizon, season))
+    with progress_bar("earlier forecasts", len(cases)) as bar:
+        for past, _ in cases:
+            made, _ = forecast(chosen, past, horizon, fewer)
             drawn["this forecast"].append(made.paths)
             for name, method in methods.items():
-                drawn[name].append(method(past.values, fewer.horizon, fewer.samples, fewer.seed))
-            truths.append(truth)
-            shown = (made, truth)
-    if shown is None:
+                drawn[name].append(method(past.values, horizon, fewer.samples, fewer.seed))
+            bar.advance()
+    if not cases:
         return None
-    scores = tuple(
-        _score(name, np.stack(paths, 1), np.stack(truths)) for name, paths in drawn.items()
-    )
-    return BackTest(scores, len(truths), shown)
+    truths = np.stack([truth for _, truth in cases])
+    scores = tuple(_score(name, np.stack(paths, 1), truths) for name, paths in drawn.items())
+    return BackTest(scores, len(cases), (made, truths[-1]))
+
+
+def _cases(
+    chosen: Chosen, table: Table, horizon: int, season: int
+) -> Iterator[tuple[Series, np.ndarray]]:
+    """What was known at earlier moments, and what came ``(H, C)``."""
+    for series in table.series[:TESTED]:
+        for origin in origins(series, horizon, season, chosen.unseen):
+            truth = series.values[origin : origin + horizon]
+            past = replace(series, index=series.index[:origin], values=series.values[:origin])
+            if np.isfinite(truth).any() and np.isfinite(past.values).any(0).all():
+                yield past, truth
 
 
 def _score(method: str, paths: np.ndarray, truths: np.ndarray) -> Score:
     """Of paths ``(S, W, H, C)`` and truths ``(W, H, C)``."""
-    from sicore_timeseries.metrics.scores import crps
-
-    columns = range(truths.shape[-1])
-    known = [bool(np.isfinite(truths[..., c]).any()) for c in columns]
-    each = [crps(paths[..., c], truths[..., c], fair=True) if known[c] else np.nan for c in columns]
     low, high = np.quantile(paths, [0.1, 0.9], axis=0)
-    there = np.isfinite(truths)
     inside = (truths >= low) & (truths <= high)
-    return Score(method, np.array(each), float(inside[there].mean()))
+    return Score(method, column_crps(paths, truths), float(inside[np.isfinite(truths)].mean()))
 
 
 def quantiles(forecasts: list[Forecast], columns: tuple[str, ...]) -> pd.DataFrame:

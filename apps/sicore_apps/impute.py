@@ -64,16 +64,16 @@ def command(
     """
     check_output(folder, overwrite)
     line = command_line(click.get_current_context())
-    from sicore_apps.series_models import Wish, check_regular, chosen_model, season_of
+    from sicore_apps.series_models import Wish, check_answers, chosen_model, season_of
 
     wish = Wish(name, train, training_steps, device, folder, overwrite)
     wish.check()
     source = Source(file, time, columns, key, regular, average)
     table = source.read()
     note(table.notes)
-    check_regular(table, wish)
     from sicore.progress import progress_bar
     from sicore_apps import imputing
+    from sicore_apps.answering import Drawing
     from sicore_apps.impute_page import chart_of, impute_page
     from sicore_apps.path_tables import paths_table
 
@@ -88,12 +88,11 @@ def command(
     if train and not all(series.clock.regular for series in table.series):
         settings.append("network={name: timeseries/transformer}")
     chosen = chosen_model(wish, "timeseries/impute", source, settings)
-    how = imputing.Settings(season_of(table, season), **drawing)
-    made = []
-    with progress_bar("filling", len(asked)) as bar:
-        for series in asked:
-            made.append(imputing.filled(chosen, series, how))
-            bar.advance()
+    check_answers(chosen, table, ("impute", "gaps"))
+    how = Drawing(season_of(table, season), **drawing)
+    windows = sum(imputing.gaps(chosen, series).windows for series in asked)
+    with progress_bar("filling", windows) as bar:
+        made = [imputing.filled(chosen, series, how, bar.advance) for series in asked]
     tested = imputing.trial(chosen, replace(table, series=asked), how)
     page = impute_page(made, tested, table, chosen.name, how, command=line)
     chart = chart_of(made, table.columns)

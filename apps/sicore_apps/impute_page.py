@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sicore.report import Figure, Page, Section, Table
+from sicore_apps.answering import Drawing
 from sicore_apps.forecast_page import times
-from sicore_apps.imputing import Filled, Settings, Trial
+from sicore_apps.imputing import Filled, Trial
 from sicore_timeseries.data.table import Table as SeriesTable
 from sicore_timeseries.rendering.chart import Chart, stacked
 from sicore_timeseries.rendering.forecasts import imputation_chart
@@ -48,7 +49,7 @@ def impute_page(
     tested: Trial | None,
     table: SeriesTable,
     model: str,
-    settings: Settings,
+    drawing: Drawing,
     *,
     command: str,
 ) -> Page:
@@ -59,12 +60,12 @@ def impute_page(
         tested: the test with known values, if there was room.
         table: what was known.
         model: its name.
-        settings: of the paths.
+        drawing: of the paths.
         command: the command line.
     """
     count = sum(int(one.hidden.sum()) for one in made)
     text = (
-        f"{count} values were filled by {settings.samples} paths; bands hold 50, 80 and 95 % of "
+        f"{count} values were filled by {drawing.samples} paths; bands hold 50, 80 and 95 % of "
         f"them. filled.csv is the table with medians in its gaps, imputed.csv has the quantiles. "
         f"Shown is the longest gap of each column, at most {PANELS}."
     )
@@ -74,7 +75,7 @@ def impute_page(
     sections = [Section("Gaps", text, command, [picture]), _tested(tested, table.columns)]
     if table.notes:
         sections.append(Section("What was noticed in the file", "\n\n".join(table.notes)))
-    return Page("Filled gaps", f"By {model}; a season has {settings.season} rows.", sections)
+    return Page("Filled gaps", f"By {model}; a season has {drawing.season} rows.", sections)
 
 
 def _tested(tested: Trial | None, columns: tuple[str, ...]) -> Section:

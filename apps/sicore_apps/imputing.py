@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from sicore.errors import InputError
+from sicore_apps.answering import Drawing, column_crps, paths_of
 from sicore_apps.series_models import Chosen
-from sicore_timeseries.answers.drawing import domain_of, fill, rows_of
-from sicore_timeseries.answers.plans import imputation_plan
+from sicore_timeseries.answers.drawing import domain_of, rows_of
+from sicore_timeseries.answers.plans import Plan, imputation_plan
 from sicore_timeseries.data.table import Series, Table
 from sicore_timeseries.forecasts.bridges import brownian_bridges
 from sicore_timeseries.forecasts.quantiles import quantile_table
@@ -70,23 +71,6 @@ class Trial:
     count: int
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How paths are drawn.
-
-    Args:
-        season: in rows.
-        samples: S.
-        steps: of the solver, or None for the model's own.
-        seed: of the paths.
-    """
-
-    season: int
-    samples: int
-    steps: int | None
-    seed: int
-
-
 def with_regular_rows(series: Series, every: str) -> Series:
     """A series with rows of NaN at regular moments, beside its own.
 
@@ -123,26 +107,21 @@ def regular_moments(series: Series, every: str) -> pd.Index:
         raise InputError(f"--every {every}: expected {kind}") from None
 
 
-def filled(
-    chosen: Chosen, series: Series, settings: Settings, advance: Callable[[int], None] | None = None
-) -> Filled:
-    """One series."""
+def gaps(chosen: Chosen, series: Series) -> Plan:
+    """The windows that fill what is missing."""
     domain = domain_of(chosen.model, series.values.shape[1])
-    hidden = np.isnan(series.values).any(1)
-    plan = imputation_plan(hidden, int(domain.space.shape[0]))
-    paths = fill(
-        chosen.model,
-        rows_of(series, settings.season),
-        plan,
-        samples=settings.samples,
-        seed=settings.seed,
-        steps=settings.steps,
-        advance=advance,
-    )
-    return Filled(series, paths)
+    return imputation_plan(np.isnan(series.values).any(1), int(domain.space.shape[0]))
 
 
-def trial(chosen: Chosen, table: Table, settings: Settings) -> Trial | None:
+def filled(
+    chosen: Chosen, series: Series, drawing: Drawing, advance: Callable[[int], None] | None = None
+) -> Filled:
+    """One series; ``advance`` is called with the number of windows that were drawn."""
+    rows = rows_of(series, drawing.season)
+    return Filled(series, paths_of(chosen, rows, gaps(chosen, series), drawing, advance))
+
+
+def trial(chosen: Chosen, table: Table, drawing: Drawing) -> Trial | None:
     """Hide a tenth of the known values, in gaps as long as those that are there, and fill them.
 
     Only the last rows of up to 4 series, of what the model was not trained on; None if there is no
@@ -151,14 +130,14 @@ def trial(chosen: Chosen, table: Table, settings: Settings) -> Trial | None:
     names = ("this model", "linear interpolation")
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in names}
     truths: list[np.ndarray] = []
-    fewer = replace(settings, samples=min(settings.samples, DRAWS))
+    fewer = replace(drawing, samples=min(drawing.samples, DRAWS))
     for number, series in enumerate(table.series[:SERIES]):
         rows = min(TESTED, len(series), round(chosen.unseen * len(series)))
         if rows < 20:
             continue
         last = slice(len(series) - rows, None)
         part = replace(series, index=series.index[last], values=series.values[last])
-        rng = np.random.default_rng([settings.seed, number])
+        rng = np.random.default_rng([drawing.seed, number])
         away = _more_gaps(series.values, np.isnan(part.values), rng)
         shown = np.where(away, np.nan, part.values)
         if not away.any() or (np.isfinite(shown).sum(0) < 2).any():
@@ -171,19 +150,10 @@ def trial(chosen: Chosen, table: Table, settings: Settings) -> Trial | None:
     if not truths:
         return None
     truth = np.concatenate(truths)
-    scores = tuple(_score(name, np.concatenate(paths, 1), truth) for name, paths in drawn.items())
+    scores = tuple(
+        Score(name, column_crps(np.concatenate(paths, 1), truth)) for name, paths in drawn.items()
+    )
     return Trial(scores, int(np.isfinite(truth).sum()))
-
-
-def _score(method: str, paths: np.ndarray, truth: np.ndarray) -> Score:
-    from sicore_timeseries.metrics.scores import crps
-
-    there = np.isfinite(truth).any(0)
-    each = [
-        crps(paths[..., c], truth[..., c], fair=True) if there[c] else np.nan
-        for c in range(truth.shape[1])
-    ]
-    return Score(method, np.array(each))
 
 
 def _more_gaps(values: np.ndarray, missing: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -91,8 +91,8 @@ def chosen_model(
     """
     device = check_device(wish.device)
     if not wish.train:
-        name = wish.name or ANY
-        return Chosen(open_model(wish.name, ANY, "timeseries", device), name, _unseen(name, source))
+        model = open_model(wish.name, ANY, "timeseries", device)
+        return Chosen(model, wish.name or ANY, _unseen(model, source))
     import sicore
     from sicore.config import load_config
     from sicore.training import train
@@ -119,28 +119,40 @@ def _is_of(folder: Path, config: RunConfig) -> bool:
     return {**known, "domain": None} == {**wanted, "domain": None}
 
 
-def _unseen(name: str, source: Source) -> float:
-    """All of the file, unless the model's folder says that it was trained on it."""
-    from sicore.config import load_config
-
-    data = load_config(name).data.parameters if Path(name).is_dir() else {}
-    if str(data.get("file", "")) != str(source.file):
+def _unseen(model: Model, source: Source) -> float:
+    """All of the file, unless the model was trained on it."""
+    data = model.config.data.parameters
+    if "file" not in data or Path(data["file"]).resolve() != source.file.resolve():
         return 1.0
-    return float(data["shares"][-1]) if "shares" in data else HELD
+    return float(data["shares"][-1])
 
 
-def check_regular(table: Table, wish: Wish) -> None:
-    """Refuse irregular series where the model of any series would be asked.
+def check_answers(chosen: Chosen, table: Table, tasks: Sequence[str]) -> None:
+    """Refuse a model that has learned nothing of the kind, and series that it cannot know.
+
+    Args:
+        chosen: the model.
+        table: what it is asked about.
+        tasks: one of which it must have learned.
 
     Raises:
-        InputError: says to train.
+        InputError: says what to do.
     """
+    from sicore_timeseries.answers.drawing import domain_of
+
+    domain, data = domain_of(chosen.model, len(table.columns)), chosen.model.config.data.parameters
+    learned = data.get("task") or {"generate": 1}
+    if "task" in data and not any(learned.get(task) for task in tasks):
+        raise InputError(
+            f"{chosen.name} has learned to {', '.join(learned)}, expected {' or '.join(tasks)}: "
+            "add --train in place of --model, or name another model"
+        )
     irregular = [series.name for series in table.series if not series.clock.regular]
-    if irregular and not wish.train and wish.name is None:
+    if irregular and domain.framing.single:
         which = f"series '{irregular[0]}' is" if irregular[0] else "the moments are"
         raise InputError(
-            f"{which} irregular, and {ANY} knows equal steps only: add --train to train a model on "
-            "this file, or --regular to take the rows as equally far apart"
+            f"{which} irregular, and {chosen.name} knows equal steps only: add --train to train a "
+            "model on this file, or --regular to take the rows as equally far apart"
         )
 
 

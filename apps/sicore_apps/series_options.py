@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from sicore.cli.options import device_option, output_option, seed_option
+from sicore.errors import InputError
 
 if TYPE_CHECKING:
     from sicore_timeseries.data.table import Table
@@ -27,17 +28,30 @@ class Source(NamedTuple):
     average: bool
 
     def read(self) -> Table:
-        """The table, with a row for every moment that a regular series lacks."""
+        """The table, with a row for every moment that a regular series lacks.
+
+        Raises:
+            InputError: as `read_table` does, or when a column of a series has no value.
+        """
         from sicore_timeseries.data.table import read_table
 
         options = self._asdict()
-        return read_table(options.pop("file"), **options).on_grid()
+        table = read_table(options.pop("file"), **options).on_grid()
+        for series in table.series:
+            known = (series.values == series.values).any(0).tolist()
+            if not all(known):
+                raise InputError(
+                    f"{self.file}: column '{table.columns[known.index(False)]}' of series "
+                    f"'{series.name}' has no value; choose other columns with --column, or leave "
+                    "the series out"
+                )
+        return table
 
     def overrides(self) -> list[str]:
         """The same as settings of the data set ``timeseries/file``."""
         import json
 
-        settings = {**self._asdict(), "file": str(self.file)}
+        settings = {**self._asdict(), "file": str(self.file.resolve())}
         return [f"data.{name}={json.dumps(value)}" for name, value in settings.items() if value]
 
 

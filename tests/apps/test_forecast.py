@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import sicore as sicore_package
-from sicore_apps.forecasting import Settings, back_test
+from sicore_apps.answering import Drawing
+from sicore_apps.forecasting import back_test, forecast
 from sicore_apps.series_models import Chosen, held_for
 from sicore_apps.series_options import Source
 from sicore_timeseries.data.table import Series, Table
@@ -117,8 +118,8 @@ def test_earlier_forecasts_see_only_what_was_known_then(series_model, hourly):
     source = Source(path, None, (), None, False, False)
     known = source.read()
     chosen = Chosen(sicore_package.load(series_model, device="cpu"), "tiny", 1.0)
-    settings = Settings(horizon=12, season=24, samples=4, steps=None, seed=0)
-    tested = back_test(chosen, known, settings)
+    drawing = Drawing(season=24, samples=4, steps=None, seed=0)
+    tested = back_test(chosen, known, 12, drawing)
     made, truth = tested.shown
     came = table.set_index("time").loc[made.future]
     np.testing.assert_array_equal(truth, came[["a", "b"]].to_numpy())
@@ -126,7 +127,7 @@ def test_earlier_forecasts_see_only_what_was_known_then(series_model, hourly):
     later = known.series[0]
     changed = later.values.copy()
     changed[len(made.series) :] += 7
-    again = back_test(chosen, replace(known, series=(replace(later, values=changed),)), settings)
+    again = back_test(chosen, replace(known, series=(replace(later, values=changed),)), 12, drawing)
     np.testing.assert_array_equal(again.shown[0].paths, made.paths)
 
 
@@ -134,3 +135,60 @@ def test_a_training_leaves_room_to_test_it():
     index = pd.RangeIndex(100)
     table = Table((Series("", index, np.zeros((100, 1))),), ("a",))
     assert held_for(table, 2) == 0.1 and held_for(table, 10) == 0.2 and held_for(table, 90) == 0.3
+
+
+def test_rows_beyond_the_reach_of_the_model_change_nothing(series_model, hourly):
+    path, _ = hourly
+    table = Source(path, None, (), None, False, False).read()
+    chosen = Chosen(sicore_package.load(series_model, device="cpu"), "tiny", 1.0)
+    whole = table.series[0]
+    drawing = Drawing(season=4, samples=3, steps=None, seed=0)
+    reach = 16 + 7 * 4  # a window, and seven seasons
+    made, _ = forecast(chosen, whole, 5, drawing)
+    for rows, same in ((reach, True), (reach - 12, False)):
+        part = replace(whole, index=whole.index[-rows:], values=whole.values[-rows:])
+        again, _ = forecast(chosen, part, 5, drawing)
+        assert np.allclose(again.paths, made.paths) == same
+
+
+def test_a_model_is_only_asked_what_it_has_learned(sicore, hourly, tmp_path):
+    path, _ = hourly
+    words = ("--like", path, "--length", 8, "--training-steps", 2, "-n", 2, "--no-figures")
+    assert sicore("generate", "series", *words, "-o", tmp_path / "new")[0] == 0
+    model = ("--model", tmp_path / "new-model", "-o", tmp_path / "out")
+    for command in (("forecast", path, "-H", 3), ("impute", path)):
+        status, _, told = sicore(*command, *model)
+        assert status == 1 and "has learned to generate" in told
+
+
+def test_a_model_of_equal_steps_is_not_asked_about_others_by_any_name(
+    sicore, series_model, tmp_path
+):
+    path = tmp_path / "visits.csv"
+    path.write_text("t,y\n1,1\n2,2\n5.3,1\n9.1,2\n", encoding="utf-8")
+    words = ("forecast", path, "-H", 1, "--model", series_model, "-o", tmp_path / "out")
+    status, _, told = sicore(*words)
+    assert status == 1 and "knows equal steps only" in told
+
+
+def test_a_series_without_a_value_is_named(sicore, tmp_path):
+    rows = [f"{day},north,{day},{day % 3}" for day in range(9)]
+    rows += [f"{day},south,{day}," for day in range(9)]
+    path = tmp_path / "shops.csv"
+    path.write_text("t,shop,sold,price\n" + "\n".join(rows), encoding="utf-8")
+    status, _, told = sicore("forecast", path, "--key", "shop", "-H", 2, "-o", tmp_path / "out")
+    assert status == 1 and "'price' of series 'south' has no value" in told
+
+
+def test_a_model_trained_on_the_file_is_tested_on_the_rest_by_any_path(
+    sicore, hourly, tmp_path, monkeypatch
+):
+    path, _ = hourly
+    words = ("--samples", 4)
+    sicore("forecast", path, "-H", 6, *TRAIN, "-o", tmp_path / "out")
+    monkeypatch.chdir(tmp_path)
+    for named in (path, path.name):
+        model = ("--model", "out-model", *words, "-o", tmp_path / "again", "--overwrite")
+        sicore("forecast", named, "-H", 6, *model)
+        page = (tmp_path / "again" / "index.html").read_text(encoding="utf-8")
+        assert "5 forecasts from earlier moments" in page  # of 20 rows that were held out

@@ -37,6 +37,10 @@ class Rows(NamedTuple):
     calendar: Tensor
     season: int
 
+    def last(self, n: int) -> Rows:
+        """At most the last n rows."""
+        return Rows(self.values[-n:], self.moments[-n:], self.calendar[-n:], self.season)
+
 
 def rows_of(series: Series, season: int) -> Rows:
     """A series with its moments and its calendar."""

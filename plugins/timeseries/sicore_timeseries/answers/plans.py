@@ -30,6 +30,11 @@ class Plan:
     rounds: tuple[tuple[Window, ...], ...]
     length: int
 
+    @property
+    def windows(self) -> int:
+        """How many windows are drawn."""
+        return sum(len(windows) for windows in self.rounds)
+
 
 def forecast_plan(rows: int, horizon: int, length: int, ahead: int) -> Plan:
     """The rows after ``rows`` known ones, in pieces of ``ahead`` where the horizon is longer.
