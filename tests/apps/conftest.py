@@ -22,14 +22,7 @@ def model_folder(tmp_path_factory):
             "sampling.steps=3",
         ],
     )
-    config = fill_domain(config, config.data.build())
-    torch.manual_seed(0)
-    parts = build_parts(config)
-    with torch.no_grad():
-        for parameter in parts.network.parameters():
-            parameter += 0.02 * torch.randn_like(parameter)
-    Model(config, parts, {}, "# tiny").save_pretrained(folder)
-    return folder
+    return _shaken(config, folder, 0.02, "# tiny")
 
 
 @pytest.fixture
@@ -117,13 +110,7 @@ def series_model(tmp_path_factory):
             "sampling.steps=2",
         ],
     )
-    config = fill_domain(config, config.data.build())
-    torch.manual_seed(0)
-    parts = build_parts(config)
-    with torch.no_grad():
-        for parameter in parts.network.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
-    return Model(config, parts, {}).save_pretrained(tmp_path_factory.mktemp("models") / "any")
+    return _shaken(config, tmp_path_factory.mktemp("models") / "any", 0.05)
 
 
 @pytest.fixture
@@ -138,6 +125,17 @@ def hourly(tmp_path):
     path = tmp_path / "hourly.csv"
     table.to_csv(path, index=False)
     return path, table
+
+
+def _shaken(config, folder, amount, card=""):
+    """A model whose random weights make it answer."""
+    config = fill_domain(config, config.data.build())
+    torch.manual_seed(0)
+    parts = build_parts(config)
+    with torch.no_grad():
+        for parameter in parts.network.parameters():
+            parameter += amount * torch.randn_like(parameter)
+    return Model(config, parts, {}, card).save_pretrained(folder)
 
 
 def _untrained(config, folder):
