@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from sicore_apps.answering import column_crps
+
 
 def test_known_values_stay_and_gaps_are_filled(sicore, series_model, hourly, tmp_path):
     path, table = hourly
@@ -62,3 +64,9 @@ def test_what_cannot_be_filled_is_told(sicore, series_model, hourly, tmp_path):
     status, _, told = sicore("impute", path, "--every", "1s", *words)
     assert status == 1 and "choose a longer step" in told
     assert not (tmp_path / "out").exists()
+
+
+def test_the_error_of_a_column_without_a_truth_is_not_known():
+    paths, truth = np.zeros((3, 5, 2)), np.stack((np.ones(5), np.full(5, np.nan)), 1)
+    one, other = column_crps(paths, truth)
+    assert one == 1 and np.isnan(other)

@@ -87,3 +87,17 @@ def test_paired_windows_give_the_same_start():
     torch.testing.assert_close(given["x0"], domain.start(given["observed"], given["times"]))
     known = ~given["observed"].isnan()
     torch.testing.assert_close(given["x0"][known], domain.encode(values)[known])
+
+
+def test_states_hold_what_is_hidden_alone_but_where_a_state_needs_the_whole_window():
+    """Scalings of windows read the row before, and paths from the present start at all rows."""
+    task = {"forecast": 1.0}
+    cases = (({}, True), ({"scaling": "innovations"}, False), ({"paired": True}, False))
+    for how, alone in cases:
+        data = ExactProcess("var1", size=300, task=task, **how)
+        values, given = data.batch(torch.arange(20))
+        assert data.domain_config()["hidden_only"] == alone
+        observed = ~given["observed"].isnan()
+        assert values[~observed].isfinite().all() and observed.any()
+        assert bool(values[observed].isnan().all()) == alone
+        assert bool(values[observed].isfinite().all()) != alone
