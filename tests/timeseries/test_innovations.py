@@ -85,14 +85,29 @@ def test_the_transition_of_an_autoregression_is_found():
     rows = [rng.normal(size=(4000, 2))]
     for _ in range(20):
         rows.append(rows[-1] @ a.T + rng.normal(size=(4000, 2)) @ np.array([[1, 0.5], [0, 1]]))
-    later = fitted("innovations", np.stack(rows, 1)).later
-    np.testing.assert_allclose(later.lag, a, atol=5 / np.sqrt(80_000))
+    later = fitted("innovations", np.stack(rows, 1)).steps[-1]
+    np.testing.assert_allclose(later.lags[0], a, atol=5 / np.sqrt(80_000))
     np.testing.assert_allclose(later.mixing, [[1, 0], [0.5, 1]], atol=5 / np.sqrt(80_000))
 
 
 def test_increments_of_what_wanders(windows):
-    lag = fitted("increments", windows).later.lag
+    lag = fitted("increments", windows).steps[-1].lags[0]
     np.testing.assert_array_equal(lag, np.diag([1.0, 1.0, 1.0, 0.0]))
+
+
+def test_what_glides_along_lines_is_given_by_its_kinks():
+    rng = np.random.default_rng(0)
+    hours = rng.normal(size=(500, 5)).cumsum(1)
+    lines = np.stack([np.interp(np.arange(24) / 6, np.arange(5), row) for row in hours])
+    windows = (700 + lines).astype(np.float32).astype(np.float64)[..., None]
+    scaling, x = fitted("increments", windows), torch.from_numpy(windows)
+    assert scaling.steps[-1].lags[:, 0, 0].tolist() == [2.0, -1.0]
+    kinks = scaling.encode(x)[:, 2:, 0].abs() > 0.5
+    assert torch.equal(kinks.any(0).nonzero()[:, 0] + 2, torch.tensor([7, 13, 19]))
+    noise = torch.randn(x.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    made = scaling.decode(scaling.encode(x) + 0.1 * noise)
+    changes = made[:, 2:, 0] - 2 * made[:, 1:-1, 0] + made[:, :-2, 0]
+    assert bool((changes.abs() < 1e-4)[:, ~kinks.any(0)].all())
 
 
 def test_a_value_that_often_comes_is_exact_although_the_model_is_not(windows):

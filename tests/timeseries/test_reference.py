@@ -126,7 +126,9 @@ def test_an_autoregression_of_steps_is_found_and_continued():
         steps[:, row] += phi[0] * steps[:, row - 1] + phi[1] * steps[:, row - 2]
     windows = 1000 + steps.cumsum(1)[:, 4:]
     windows[::7, 3] = NAN
-    found = fit_continuation(windows, 2).numpy()
+    fitted = fit_continuation(windows, 2)
+    found = fitted.weights.numpy()
+    assert fitted.pull.tolist() == [0.0, 0.0]
     assert abs(found - phi).max() < 4 / 3400**0.5
     path = torch.from_numpy(windows[1:2])
     last = torch.tensor([[[4, 7]]])
@@ -139,11 +141,39 @@ def test_an_autoregression_of_steps_is_found_and_continued():
     np.testing.assert_allclose(made[0, 5:, 0], known[-1] + np.cumsum(expected[4:]), rtol=1e-9)
     assert torch.equal(made[0, :, 1], path[0, :, 1])  # nothing is beyond its last row
     still = fit_continuation(np.ones((10, 6, 1)), 3)
-    assert torch.equal(still, torch.zeros(1, 3).double())
+    assert torch.equal(still.weights, torch.zeros(1, 3).double())
+    assert still.pull.tolist() == [0.0]
+
+
+def test_what_keeps_near_its_median_is_brought_back_to_it():
+    phi, kappa, rng = 0.3, 0.6, np.random.default_rng(0)
+    rows = [np.full((6000, 2), 40.0)] * 2
+    for _ in range(20):
+        step = phi * (rows[-1] - rows[-2]) - kappa * (rows[-1] - 40)
+        rows.append(rows[-1] + step + rng.normal(size=(6000, 2)))
+    values = np.stack(rows[8:], 1)
+    values[..., 1] = rng.normal(size=(6000, 14)).cumsum(1)
+    weights, pull = fit_continuation(values, 1)
+    assert abs(float(weights[0, 0]) - phi) < 0.05 and abs(float(pull[0]) - kappa) < 0.05
+    assert float(pull[1]) == 0
+
+    truth = torch.from_numpy(values[:50])
+    observed = truth.clone()
+    observed[:, 10:] = NAN
+    times = torch.arange(14.0).double().expand(50, -1)
+    median = torch.tensor([40.0, 0.0]).double()
+    seen = Reference.of(observed, times, None, weights, median, pull=pull)
+    assert torch.equal(seen.level[:, 0, 0], torch.full((50,), 40.0).double())
+    assert torch.equal(seen.level[:, 0, 1], observed[:, 9, 1])
+    expected = observed[:, 9, 0]
+    step = weights[0, 0] * (expected - observed[:, 8, 0]) - pull[0] * (expected - 40)
+    assert torch.allclose(seen.path[:, 10, 0], expected + step)
+    made = seen.hidden(truth, observed.isnan())
+    assert torch.allclose(seen.completed(made), truth)
 
 
 def test_more_lags_than_a_window_has_are_refused():
-    with pytest.raises(InputError, match="1 to 6 of windows of 8 rows, got 7"):
+    with pytest.raises(InputError, match="0 to 6 of windows of 8 rows, got 7"):
         fit_continuation(np.ones((10, 8, 1)), 7)
 
 

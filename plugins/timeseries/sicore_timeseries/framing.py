@@ -90,12 +90,14 @@ class Relative:
         weights: of each channel's last steps in its continuation, ``(C, p)``; flat if not given.
         median: of each channel ``(C,)``, where nothing of it is known; 0 if not given.
         hurst: how differences grow with their distance from known values.
+        pull: how fast each channel comes back to its median ``(C,)``; 0 for one that wanders.
     """
 
     usual: Tensor | None = None
     weights: Tensor | None = None
     median: Tensor | None = None
     hurst: Tensor | float = 0.0
+    pull: Tensor | None = None
     single: ClassVar[bool] = False
 
     def reach(self, season: int) -> tuple[int, int]:
@@ -106,7 +108,7 @@ class Relative:
         """All channels at once."""
         known = stretch.window(stretch.known)
         moments = stretch.window(stretch.moments)
-        learned = (self.usual, self.weights, self.median, self.hurst)
+        learned = (self.usual, self.weights, self.median, self.hurst, self.pull)
         return _framed(stretch, Reference.of(known, moments, *learned))
 
 

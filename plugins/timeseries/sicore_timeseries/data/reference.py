@@ -6,10 +6,10 @@ network sees and makes
 
     o' = (o − ℓ)/s,    v' = (v − p)/(s d^H),
 
-where ℓ is the last value of the channel that is known, or the channel's median if none is; p(t) is
-linear between known values, flat before them, and beyond them flat (so p = ℓ in a forecast) or as
-`sicore_timeseries.data.continuation` goes on; and s is 1, or how far the channel moves in a step of
-this window:
+where ℓ is the last value of the channel that is known, or the channel's median if none is or if the
+channel keeps near it (κ > 0, see `sicore_timeseries.data.continuation`); p(t) is linear between
+known values, flat before them, and beyond them flat (so p = ℓ in a forecast) or as is said there;
+and s is 1, or how far the channel moves in a step of this window:
 
     s² = (Σ Δ² + k u²)/(n + k),
 
@@ -71,6 +71,7 @@ class Reference:
         weights: Tensor | None = None,
         median: Tensor | None = None,
         hurst: Tensor | float = 0.0,
+        pull: Tensor | None = None,
     ) -> Self:
         """Of what was observed.
 
@@ -79,19 +80,21 @@ class Reference:
             times: ``(B, T)``, increasing, in usual steps.
             usual: u, ``(C,)``; s is 1 if not given.
             weights: φ of the continuation, ``(C, p)``; flat if not given.
-            median: where nothing of a channel is known, ``(C,)``; 0 if not given.
+            median: of each channel, ``(C,)``; 0 if not given.
             hurst: H.
+            pull: κ of the continuation, ``(C,)``; 0 if not given.
         """
         step = torch.ones_like(observed[:, :1])
         if usual is not None:
             step = local_step(observed, usual.to(observed))
         level, path = last_known(observed), bridged(observed, times).nan_to_num(0.0)
-        if median is not None:
-            nothing = observed.isnan().all(1, keepdim=True)
-            level = torch.where(nothing, median.to(observed), level)
-            path = torch.where(nothing, median.to(observed), path)
+        centre = torch.zeros_like(level) if median is None else median.to(level).expand_as(level)
+        back = torch.zeros_like(centre) if pull is None else pull.to(level).expand_as(level)
+        nothing = observed.isnan().all(1, keepdim=True)
+        level = torch.where(nothing | (back > 0), centre, level)
+        path = torch.where(nothing, centre, path)
         if weights is not None:
-            path = continued(path, last_row(observed), weights)
+            path = continued(path, last_row(observed), weights, back[:, 0], centre[:, 0])
         unit = step * distance(observed, times) ** hurst
         return cls(observed, level, path, step, unit)
 

@@ -101,13 +101,9 @@ class WindowData:
             raise InputError(
                 "paired windows start at absolute values: set relative to false, or paired"
             )
-        self.relative, self.hurst, self.paired = relative, hurst, paired
+        self.relative, self.paired = relative, paired
         some = self._some()
-        self.usual = usual_step(windows.take(some)[0]) if relative and local else None
-        self.median = torch.from_numpy(np.nanmedian(windows.used(), 0)) if relative else None
-        seen = min(lags, length - ahead - 1)
-        several = windows.values[windows.rows(some)]
-        self.weights = fit_continuation(several, seen) if relative and seen > 0 else None
+        self.learned = self._learned(some, lags, hurst, local) if relative else {}
         whole = of_windows(scaling)
         if whole and relative:
             raise InputError("relative windows have parts only: choose a scaling of rows")
@@ -131,8 +127,7 @@ class WindowData:
         seen = Reference.absolute(observed)
         if self.relative:
             steps = given["times"] * (self.windows.length - 1)
-            learned = (self.usual, self.weights, self.median)
-            seen = Reference.of(observed, steps, *learned, self.hurst)
+            seen = Reference.of(observed, steps, **self.learned)
         made = seen.hidden(values, hidden) if self.hidden_only else values
         return made, {"observed": seen.observed, **given}
 
@@ -144,6 +139,17 @@ class WindowData:
     def whole(self) -> WindowData:
         """The same windows as they are, to be generated."""
         return WindowData(self.windows, self.columns)
+
+    def _learned(self, some: Tensor, lags: int, hurst: float, local: bool) -> dict[str, Tensor]:
+        """What relative values are relative to: arguments of `Reference.of`."""
+        windows = self.windows
+        seen = max(min(lags, windows.length - self.tasks.horizon - 1), 0)
+        weights, pull = fit_continuation(windows.values[windows.rows(some)], seen)
+        median = torch.from_numpy(np.nanmedian(windows.used(), 0))
+        learned = {"weights": weights, "pull": pull, "median": median}
+        if local:
+            learned["usual"] = usual_step(windows.take(some)[0])
+        return learned | ({"hurst": torch.tensor(hurst)} if hurst else {})
 
     def _hidden(self) -> Tensor:
         """Items of windows that are spread over the data, ``(n, C)``.
@@ -168,15 +174,8 @@ class WindowData:
             "calendar": self.windows.calendar.shape[1],
             "hidden_only": self.hidden_only,
             "framing": "relative" if self.relative else "absolute",
-            "units": self.units,
+            "units": {name: value.tolist() for name, value in self.learned.items()},
         }
-
-    @property
-    def units(self) -> dict[str, Any]:
-        """What the framing ``relative`` has learned of these windows."""
-        known = {"usual": self.usual, "weights": self.weights, "median": self.median}
-        learned = {name: value.tolist() for name, value in known.items() if value is not None}
-        return {**learned, "hurst": self.hurst} if self.hurst else learned
 
     def min_max(self) -> MinMax:
         """The scaling of TimeGAN's protocol: of all rows that windows are cut from."""
