@@ -359,7 +359,7 @@ class Case:
         measure: its rows.
         data: parameters of ``timeseries/exact``.
         steps: of training.
-        width: of the perceptron.
+        network: parameters of the perceptron, or of another network.
         preset: of ``timeseries``.
         domain: parameters of the domain.
     """
@@ -367,7 +367,7 @@ class Case:
     measure: Callable[[Model, Size], Rows]
     data: Mapping[str, Any]
     steps: int = 1200
-    width: int = 128
+    network: Mapping[str, Any] = field(default_factory=lambda: {"width": 128})
     preset: str = "file"
     domain: Mapping[str, Any] = field(default_factory=dict)
 
@@ -376,7 +376,7 @@ def tasks(*names: str) -> dict[str, float]:
     return dict.fromkeys(names, 1.0)
 
 
-WIDE, WIDER = 192, 256
+WIDE, WIDER = {"width": 192}, {"width": 256}
 GENERATE, FORECAST, IMPUTE = tasks("generate"), tasks("forecast"), tasks("impute")
 BOTH = tasks("generate", "forecast")
 ALL = {**BOTH, "impute": 2.0}
@@ -422,12 +422,12 @@ def main() -> None:
         data = {"paired": True, **case.data} if case.preset == "foellmer" else case.data
         folder = options.models / name.replace(", ", "-").replace(" ", "-")
         steps = round(size.steps * case.steps)
-        model = trained(folder, data, steps, case.width, case.preset, **case.domain)
+        model = trained(folder, data, steps, case.network, case.preset, **case.domain)
         for what, found in named(case.measure(model, size)):
             table.append({"process": name, "row": what} | {key: found.pop(key) for key in COLUMNS})
             if found:
                 beside[f"{name}: {what}"] = found
-        models[name] = {"width": case.width, "batch": 128, **model.metrics["training"]}
+        models[name] = {**case.network, "batch": 128, **model.metrics["training"]}
         record("series_exact", options, figures)
 
 

@@ -44,24 +44,24 @@ def trained(
     folder: Path,
     data: Mapping[str, Any],
     steps: int,
-    width: int,
+    network: Mapping[str, Any],
     preset: str = "file",
     **domain: Any,
 ) -> Model:
-    """A perceptron on windows of an exact process; one that lies in the folder is taken from it.
+    """A network on windows of an exact process; one that lies in the folder is taken from it.
 
     Args:
         folder: of the model.
         data: parameters of the data set ``timeseries/exact``.
         steps: of training, of 128 windows.
-        width: of the perceptron.
+        network: parameters of the network of the preset, or of another.
         preset: of ``timeseries``.
         domain: parameters of the domain.
     """
     if not (folder / "config.yaml").exists():
         config = load_config(f"timeseries/{preset}").model_dump()
         config["domain"] |= domain
-        config["network"]["width"] = width
+        config["network"] = dict(network) if "name" in network else config["network"] | network
         config["data"] = {"name": "timeseries/exact", "window": LENGTH, **DATA, **data}
         config["training"] |= {"steps": steps, "checkpoint_every": steps, "log_every": steps}
         start = time.process_time()

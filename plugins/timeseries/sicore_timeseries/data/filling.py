@@ -13,6 +13,7 @@ nonresponse in surveys", 1987 (draws).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 
 from sicore.errors import InputError
+from sicore_timeseries.data.row_filling import filled_rows
 from sicore_timeseries.data.scaling import fit_scaling
 from sicore_timeseries.data.windows import Windows
 
@@ -37,7 +39,7 @@ class GaussianLaw(NamedTuple):
 
 
 def filled_windows(windows: Windows, scaling: str, seed: int = 0) -> Windows:
-    """The same windows, whole; see `filled`.
+    """The same windows, whole: rows by `filled_rows` where windows share them, or else `filled`.
 
     Args:
         windows: with NaN.
@@ -46,12 +48,30 @@ def filled_windows(windows: Windows, scaling: str, seed: int = 0) -> Windows:
         seed: of the draws.
 
     Raises:
-        InputError: as `filled` and `fit_scaling` do.
+        InputError: as `filled`, `filled_rows` and `fit_scaling` do.
     """
     space = fit_scaling(scaling, windows.used())
-    raw = torch.from_numpy(windows.values[windows.rows(np.arange(len(windows)))])
-    whole = space.decode(torch.from_numpy(filled(space.encode(raw).numpy(), seed)))
-    return windows.with_values(torch.where(raw.isnan(), whole, raw).numpy())
+    shared = len(windows) * windows.length > len(windows.used())
+    rows = slice(None) if shared else windows.rows(np.arange(len(windows)))
+    raw = windows.values[rows]
+    scaled = space.encode(torch.from_numpy(raw)).numpy()
+    own, copies = _unlike(raw)
+    made = scaled.copy()
+    part = scaled[..., own]
+    made[..., own] = filled_rows(part, windows.linked, seed) if shared else filled(part, seed)
+    whole = space.decode(torch.from_numpy(made)).numpy()[..., copies]
+    whole = np.where(np.isnan(raw), whole, raw)
+    return replace(windows, values=whole) if shared else windows.with_values(whole)
+
+
+def _unlike(values: np.ndarray) -> tuple[list[int], list[int]]:
+    """The columns that equal none before them, and for each column the first that it equals."""
+    columns = values.reshape(-1, values.shape[-1]).T
+    first = [
+        next(i for i in range(j + 1) if np.array_equal(columns[i], column, equal_nan=True))
+        for j, column in enumerate(columns)
+    ]
+    return sorted(set(first)), first
 
 
 def filled(windows: np.ndarray, seed: int = 0, rounds: int = ROUNDS) -> np.ndarray:

@@ -7,9 +7,9 @@ has ones on its diagonal,
 
 F being normal scores of each column. The first p rows look at the rows that there are, and have
 matrices and an F of their own; c is √(T − 1) in the first row, which thereby counts as much as all
-others together, since all of them depend on where the window is, and 1 in others. The innovations u are what cannot be told from the rows before and
-the columns before: small numbers beside x, which a model of x itself would get wrong. Columns that
-follow exactly from others have none.
+others together, since all of them depend on where the window is, and 1 in others. The innovations
+u are what cannot be told from the rows before and the columns before: small numbers beside x, which
+a model of x itself would get wrong. Columns that follow exactly from others have none.
 
 - ``innovations``: p = 1, a vector autoregression by least squares. For columns that go together,
   such as prices (``[log, innovations]``).

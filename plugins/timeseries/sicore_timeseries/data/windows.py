@@ -135,6 +135,15 @@ class Windows:
         np.add.at(marks, self.starts + self.length, -1)
         return self.values[marks.cumsum()[:-1] > 0]
 
+    @property
+    def linked(self) -> np.ndarray:
+        """Whether a row comes after the one before it in some window, bool ``(N,)``."""
+        marks = np.zeros(len(self.values) + 1, np.int64)
+        np.add.at(marks, self.starts + 1, 1)
+        np.add.at(marks, self.starts + self.length, -1)
+        linked: np.ndarray = marks.cumsum()[:-1] > 0
+        return linked
+
     def with_values(self, values: np.ndarray) -> Windows:
         """The same windows with other values, each with rows of its own.
 
