@@ -12,6 +12,7 @@ written as plain numbers (`Scaling.config`), which a model folder keeps.
   piecewise linear
 - ``innovations`` and ``increments``: of windows, what is new in each row, see
   `sicore_timeseries.data.innovations`
+- ``spectrum``: of windows, their frequencies, see `sicore_timeseries.data.spectrum`
 
 A column that never changes has ``s = 1``. Several names are applied in turn.
 """
@@ -30,6 +31,7 @@ from torch import Tensor
 from sicore.errors import InputError, UnknownName
 from sicore_timeseries.data.base_scaling import Scaling, like
 from sicore_timeseries.data.innovations import Increments, Innovations
+from sicore_timeseries.data.spectrum import Spectrum
 
 SAME = 1e-12  # a deviation below this share of the values is rounding
 KNOTS = 33
@@ -213,7 +215,7 @@ class Chain(Scaling):
 
 SCALINGS: Mapping[str, type[Scaling]] = {
     kind.name: kind
-    for kind in (Standard, MinMax, Logarithm, Asinh, Quantile, Innovations, Increments)
+    for kind in (Standard, MinMax, Logarithm, Asinh, Quantile, Innovations, Increments, Spectrum)
 }
 
 
