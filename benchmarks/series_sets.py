@@ -5,6 +5,9 @@ protocol wants it (``data.split=all``), or are read from folders ``MODELS/NAME``
 there. As many samples as there are windows, at most 10,000, are compared with the windows that the
 model was trained on. Floors compare one half of these, in turn twenty blocks of time, with the
 other. The published figures are those of the papers' tables.
+
+Then a part of the rows is dropped at random before a model is trained (``data.dropped``), and drawn
+anew (``data.fill``); its samples are whole, and are compared with the whole windows.
 """
 
 from __future__ import annotations
@@ -52,16 +55,23 @@ PUBLISHED = {
     "ST-Diff": (0.015, 0.009, 0.004),
 }
 """Discriminative scores of Stocks, Energy and Sines, windows of 24."""
+DROPPED = ("0", "0.3", "0.5", "0.7")
+FILL = {"stocks": "log", "energy": "quantile", "sines": "standard"}
 
 
-def model_of(name: str, models: Path, scratch: Path, steps: int | None) -> tuple[Model, int | None]:
+def model_of(
+    name: str, dropped: str, models: Path, scratch: Path, steps: int | None
+) -> tuple[Model, int | None]:
     """The trained model of a set, and the seconds of processor of its training, if it was here."""
-    if (models / name / "config.yaml").exists():
-        return sicore.load(models / name, device="cpu"), None
+    own = name if dropped == "0" else f"{name}-{dropped}"
+    if (models / own / "config.yaml").exists():
+        return sicore.load(models / own, device="cpu"), None
     changes = ["data.split=all", *([f"training.steps={steps}"] if steps else [])]
+    if dropped != "0":
+        changes += [f"data.dropped={dropped}", f"data.fill={FILL[name]}"]
     begun = time.process_time()
-    train(load_config(f"timeseries/{name}", changes), scratch / name, device="cpu", progress=False)
-    return sicore.load(scratch / name, device="cpu"), round(time.process_time() - begun)
+    train(load_config(f"timeseries/{name}", changes), scratch / own, device="cpu", progress=False)
+    return sicore.load(scratch / own, device="cpu"), round(time.process_time() - begun)
 
 
 def strict(made: Tensor, real: Tensor, unit: Tensor) -> dict[str, float]:
@@ -98,7 +108,7 @@ def memorisation(made: Tensor, real: Tensor, count: int = 1000) -> float:
 
 def measured(name: str, model: Model, quick: bool) -> dict[str, Any]:
     """All figures of one set."""
-    data = model.config.data.build(split="all")
+    data = model.config.data.build(split="all", dropped=0.0, fill=None)
     real = data.windows.all_values().double()
     n = 200 if quick else min(len(real), MOST)
     begun = time.process_time()
@@ -136,17 +146,25 @@ def measured(name: str, model: Model, quick: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, and write ``series_sets.json``."""
-    options = arguments(__doc__, models=Path("models"), sets=Path(",".join(SETS)))
+    options = arguments(
+        __doc__,
+        models=Path("models"),
+        sets=Path(",".join(SETS)),
+        dropped=Path(",".join(DROPPED)),
+    )
     torch.set_num_threads(1)
     published = {method: dict(zip(SETS, row, strict=True)) for method, row in PUBLISHED.items()}
     figures: dict[str, Any] = {"published discriminative scores": published}
+    steps = 20 if options.quick else None
     with tempfile.TemporaryDirectory() as scratch:
-        for name in str(options.sets).split(","):
-            steps = 20 if options.quick else None
-            model, seconds = model_of(name, options.models, Path(scratch), steps)
-            found = measured(name, model, options.quick)
-            figures[name] = {"seconds of processor for training": seconds, **found}
-            record("series_sets", options, figures)
+        for dropped in str(options.dropped).split(","):
+            for name in str(options.sets).split(","):
+                given = (name, dropped, options.models, Path(scratch), steps)
+                model, seconds = model_of(*given)
+                key = name if dropped == "0" else f"{name}, {float(dropped):.0%} dropped"
+                found = measured(name, model, options.quick)
+                figures[key] = {"seconds of processor for training": seconds, **found}
+                record("series_sets", options, figures)
 
 
 if __name__ == "__main__":

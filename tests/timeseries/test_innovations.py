@@ -121,15 +121,26 @@ def test_a_value_that_often_comes_is_exact_although_the_model_is_not(windows):
 
 def test_normal_scores_are_normal():
     rng = np.random.default_rng(0)
-    values = np.stack((rng.standard_t(2, 20_000), np.round(rng.normal(size=20_000))), 1)
+    values = np.stack((rng.standard_t(2, 20_000), rng.normal(size=20_000)), 1)
+    values[:, 1] = np.where(rng.random(20_000) < 0.3, 0.5, values[:, 1])
     scores = NormalScores.fit(values, np.abs(values).max(0))
     y = scores.encode(torch.from_numpy(values)).numpy()
     heavy = np.sort(y[:, 0])
     assert abs((heavy**4).mean() - 3) < 0.3  # 20,000 values: ± 0.07
     drawn = scores.decode(torch.from_numpy(rng.normal(size=(20_000, 2))))[:, 1].numpy()
-    for value in (-1, 0, 1, 2):
-        share = (values[:, 1] == value).mean()
-        assert abs((drawn == value).mean() - share) < 5 * np.sqrt(share / 20_000)
+    assert abs((drawn == 0.5).mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / 20_000)
+    assert abs((drawn < 0.5).mean() - (values[:, 1] < 0.5).mean()) < 5 / np.sqrt(20_000)
+
+
+def test_between_two_atoms_the_nearer_one_is_meant():
+    values = np.repeat((0.0, 10.0, 20.0, 70.0), (770, 120, 100, 10))[:, None]
+    scores = NormalScores.fit(values, np.array([70.0]))
+    y = scores.encode(torch.tensor([[0.0], [10.0], [20.0], [70.0]]).double())[:, 0]
+    share = torch.tensor([0.385, 0.83, 0.94, 0.995]).double()  # up to the middle of each
+    torch.testing.assert_close(y, torch.special.ndtri(share), atol=1e-6, rtol=0)
+    between = (y[1:] + y[:-1]) / 2
+    made = scores.decode(torch.cat((between - 1e-3, between + 1e-3)).unsqueeze(1))[:, 0]
+    assert made.tolist() == [0, 10, 20, 10, 20, 70]
 
 
 def test_scores_of_all_numbers(windows):

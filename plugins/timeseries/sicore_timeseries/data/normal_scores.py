@@ -2,7 +2,9 @@ r"""Each column as normal scores: ``y = Φ⁻¹(F(x))``, F its distribution func
 
 Between knots the map is linear. A value that often comes (an *atom*: a sensor that does not move, a
 light that is off) has a whole interval of scores: all of them are decoded as that very value, which
-is encoded as the median of the interval. So a model that is a little off still gives the value.
+is encoded as the median of the interval. So a model that is a little off still gives the value. Of
+columns that have atoms only, intervals end halfway between the scores of neighbours, so that none
+takes what is meant for another.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ NUDGE = 1e-9  # scores of knots rise by this at least
 
 
 class Line(NamedTuple):
-    """The knots of one column: x does not fall, and y rises; an atom is two knots of equal x."""
+    """The knots of one column: x does not fall, and y rises.
+
+    An atom is three knots of equal x: where its interval begins, its score, and where it ends.
+    """
 
     x: np.ndarray
     y: np.ndarray
@@ -110,8 +115,8 @@ class _Table:
             x[c, :n], y[c, :n] = line
             running[c, : n - 1] = run / rise
             np.divide(rise, run, out=rising[c, : n - 1], where=run > 0)
-            twins = np.flatnonzero(run == 0)
-            middle[c, twins] = ndtri((ndtr(line.y[twins]) + ndtr(line.y[twins + 1])) / 2)
+            atom = np.flatnonzero((run[:-1] == 0) & (run[1:] == 0))
+            middle[c, atom] = line.y[atom + 1]
         last = np.array([len(line.x) - 2 for line in lines])
         arrays = (x, y, rising, running, last, middle)
         return cls(*(torch.from_numpy(array) for array in arrays))
@@ -134,12 +139,17 @@ def _knots(values: np.ndarray, near: float) -> Line:
     inside = (levels[:, None] > low - edge) & (levels[:, None] < high + edge)
     free = levels[~inside.any(1)] if (stop - start).sum() < n else levels[:0]
     atoms = values[(start + stop - 1) // 2]
-    x = np.concatenate((np.quantile(values, free), atoms, atoms))
-    share = np.concatenate((free, low, high)).clip(edge, 1 - edge)
-    order = np.lexsort((x, share))
-    x, y = np.maximum.accumulate(x[order]), ndtri(share[order]) + NUDGE * np.arange(len(x))
-    if len(x) == 2:  # a constant
-        y = np.array((-1.0, 1.0))
+    low, centre, high = (
+        ndtri(share.clip(edge, 1 - edge)) for share in (low, (low + high) / 2, high)
+    )
+    if not len(free):
+        low[1:] = high[:-1] = (centre[1:] + centre[:-1]) / 2
+    x = np.concatenate((np.quantile(values, free), atoms, atoms, atoms))
+    score = np.concatenate((ndtri(free), low, centre, high))
+    order = np.lexsort((x, score))
+    x, y = np.maximum.accumulate(x[order]), score[order] + NUDGE * np.arange(len(x))
+    if len(atoms) == 1 and not len(free):  # a constant
+        y = np.array((-1.0, 0.0, 1.0))
     deviation = float(values.std())
     return _ended(Line(x, y), deviation if deviation > near else near / ROUNDING)
 

@@ -6,9 +6,9 @@ along time,
     ``c_k = Σ_t D_kt z_t``, ``u_k = L_k⁻¹ (c_k − m_k)``, ``y_k = a_k asinh(u_k/w_k)/s_k``,
 
 m_k being the mean of frequency k, L_k the lower-triangular root of its covariance over the C
-columns, w and s the usual width of u and the deviation of what is left (most are small, and a few
-are very large), and ``a_k = max(1, √T/(k + 1))``: the slow ones say where the window is, and decide
-about all others.
+columns, w and s such that the median of |y|, and the value that one in a thousand exceeds, are
+those of a normal law (most u are small, and a few are very large), and ``a_k = max(1, √T/(k +
+1))``: the slow ones say where the window is, and decide about all others.
 
 Level, drift and all that is faster are numbers of their own: a model that gets all of them a little
 wrong gets no value wrong by more than that, where errors of steps would add up. Values that often
@@ -27,13 +27,16 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import torch
 from scipy.fft import dct
+from scipy.special import ndtri
 from torch import Tensor
 
 from sicore.errors import InputError
 from sicore_timeseries.data.base_scaling import Scaling, like, read, written
 from sicore_timeseries.data.normal_scores import NormalScores
 
-QUARTILE = 0.6744897501960817  # of the standard normal
+SHARES = (0.5, 0.999)
+NORMAL = ndtri((1 + np.array(SHARES)) / 2)  # below which so many of |y| are, of a normal law
+WIDEST = 1e3  # in usual values of |u|: asinh is linear
 LEAST = 1e-4  # the least deviation of a number given those before it, in its own deviations
 
 
@@ -80,10 +83,8 @@ class Spectrum(Scaling):
                 for r, w in zip(roots, (waves - mean).swapaxes(0, 1), strict=True)
             ]
         )
-        width = np.median(np.abs(u), 1) / QUARTILE
-        width = np.where(width > LEAST, width, 1.0)
-        std = np.arcsinh(u / width[:, None]).std(1)
-        return cls(scores, mean, roots, width, np.where(std > LEAST, std, 1.0))
+        width, std = _widths(np.abs(u))
+        return cls(scores, mean, roots, width, std)
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
@@ -153,3 +154,15 @@ def _root(wave: np.ndarray) -> np.ndarray:
         root[j, j] = max(float(rest.std()), LEAST * size[j]) or 1.0
         white[:, j] = rest / root[j, j]
     return root
+
+
+def _widths(size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The w and s of sizes |u| ``(T, n, C)``, each ``(T, C)``, by bisection."""
+    usual, large = np.quantile(size, SHARES, axis=1)
+    usual = np.maximum(usual, LEAST)
+    low, high = np.full_like(usual, np.log(LEAST)), np.full_like(usual, np.log(WIDEST))
+    for _ in range(50):
+        width = usual * np.exp((low + high) / 2)
+        wide = np.arcsinh(large / width) / np.arcsinh(usual / width) > NORMAL[1] / NORMAL[0]
+        low, high = np.where(wide, low, (low + high) / 2), np.where(wide, (low + high) / 2, high)
+    return width, np.arcsinh(usual / width) / NORMAL[0]
