@@ -1,8 +1,8 @@
 """Models of processes whose laws are known, beside these laws: every row at its gate.
 
-One small perceptron for each process, trained for a minute or two on windows of 24 moments of the
-exact process; where it can, the same model answers several rows. The floor of a row is the exact
-sampler in the model's place. Gates:
+One small network for each process, trained for a minute to a quarter of an hour on windows of 24
+moments of the exact process; where it can, the same model answers several rows. The floor of a row
+is the exact sampler in the model's place. Gates:
 
 * generated windows: Bures–Wasserstein distance at most twice that of as many exact ones;
 * forecasts of 12 moments from 12: CRPS at most 1.03 times the exact law's, PIT uniform (1 % test);
@@ -376,6 +376,7 @@ def tasks(*names: str) -> dict[str, float]:
     return dict.fromkeys(names, 1.0)
 
 
+MANY = 200_000  # windows, where the law of gaps has to be known to a few per cent
 WIDE, WIDER = {"width": 192}, {"width": 256}
 GENERATE, FORECAST, IMPUTE = tasks("generate"), tasks("forecast"), tasks("impute")
 BOTH = tasks("generate", "forecast")
@@ -385,9 +386,9 @@ CASES: Mapping[str, Case] = {
     "ou": Case(ou, {"process": "ou", "task": ALL}, 2500, WIDE),
     "ou, random times, from a Gaussian process": Case(
         ou_random,
-        {"process": "ou", "irregular": 1.0, "task": BOTH},
-        1500,
-        WIDE,
+        {"process": "ou", "irregular": 1.0, "task": BOTH, "size": 100_000},
+        3000,
+        {"name": "timeseries/transformer", "width": 64, "depth": 3, "expansion": 2},
         domain={"kernel": ("matern12", 0.5)},
     ),
     "ou, from the present": Case(
@@ -397,14 +398,24 @@ CASES: Mapping[str, Case] = {
     "ar1": Case(autoregression(examples.AR1), {"process": "ar1", "task": BOTH}),
     "var1": Case(autoregression(examples.VAR1), {"process": "var1", "task": BOTH}, 2500),
     "gbm": Case(gbm, {"process": "gbm", "task": GENERATE}),
-    "matern": Case(gaps_of(examples.MATERN), {"process": "matern", "task": IMPUTE}, 5000, WIDER),
+    "matern": Case(
+        gaps_of(examples.MATERN), {"process": "matern", "task": IMPUTE, "size": MANY}, 12_000, WIDER
+    ),
     "periodic": Case(
-        gaps_of(examples.PERIODIC), {"process": "periodic", "task": IMPUTE}, 5000, WIDER
+        gaps_of(examples.PERIODIC),
+        {"process": "periodic", "task": IMPUTE, "size": MANY},
+        12_000,
+        WIDER,
     ),
     "state space": Case(state_space, {"process": "state-space", "task": FORECAST}),
     "switching": Case(switching, {"process": "switching", "task": FORECAST, "horizon": 20}),
     "double well": Case(double_well, {"process": "double-well", "task": GENERATE}, 3000),
-    "hawkes": Case(hawkes, {"process": "hawkes", "task": GENERATE}, 3000),
+    "hawkes": Case(
+        hawkes,
+        {"process": "hawkes", "task": GENERATE, "scaling": "quantile", "size": MANY},
+        10_000,
+        WIDER,
+    ),
 }
 
 

@@ -61,6 +61,17 @@ def test_a_model_that_is_a_little_off_is_off_by_that_everywhere(windows, scaling
     assert bool((made[..., 4] == 3).all())
 
 
+def test_beyond_the_data_numbers_go_on_as_they_are(windows, scaling):
+    y = scaling.encode(torch.from_numpy(windows))
+    most = y.abs().amax(0)
+    walk = torch.zeros_like(y[:2])
+    walk[0, 7, 0], walk[1, 7, 0] = most[7, 0] + 1, most[7, 0] + 3
+    torch.testing.assert_close(scaling.encode(scaling.decode(walk))[..., 0], walk[..., 0])
+    steps = scaling.scores.encode(scaling.decode(walk))[..., 0]
+    apart = (steps[1] - steps[0]).norm()
+    assert float(apart) == pytest.approx(2 * float(scaling.roots[7, 0, 0]), rel=1e-6)
+
+
 def test_only_whole_windows_or_none(windows, scaling):
     x = torch.from_numpy(windows[:3]).clone()
     assert bool(scaling.encode(x * torch.nan).isnan().all())

@@ -8,7 +8,8 @@ along time,
 m_k being the mean of frequency k, L_k the lower-triangular root of its covariance over the C
 columns, w and s such that the median of |y|, and the value that one in a thousand exceeds, are
 those of a normal law (most u are small, and a few are very large), and ``a_k = max(1, √T/(k +
-1))``: the slow ones say where the window is, and decide about all others.
+1))``: the slow ones say where the window is, and decide about all others. Beyond the largest |u| of
+the data y goes on as u does, so that a model's outliers are not carried away.
 
 Level, drift and all that is faster are numbers of their own: a model that gets all of them a little
 wrong gets no value wrong by more than that, where errors of steps would add up. Values that often
@@ -50,6 +51,7 @@ class Spectrum(Scaling):
         roots: L, ``(T, C, C)``.
         width: w, ``(T, C)``.
         std: s, ``(T, C)``.
+        largest: the largest |u|, ``(T, C)``.
     """
 
     name: ClassVar[str] = "spectrum"
@@ -59,6 +61,7 @@ class Spectrum(Scaling):
     roots: np.ndarray
     width: np.ndarray
     std: np.ndarray
+    largest: np.ndarray
 
     @classmethod
     def fit(cls, values: np.ndarray) -> Self:
@@ -83,14 +86,14 @@ class Spectrum(Scaling):
                 for r, w in zip(roots, (waves - mean).swapaxes(0, 1), strict=True)
             ]
         )
-        width, std = _widths(np.abs(u))
-        return cls(scores, mean, roots, width, std)
+        size = np.abs(u)
+        return cls(scores, mean, roots, *_widths(size), size.max(1))
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
         """From plain numbers."""
         roots = np.stack([read(root) for root in config["roots"]])
-        parts = (read(config[part]) for part in ("width", "std"))
+        parts = (read(config[part]) for part in ("width", "std", "largest"))
         return cls(NormalScores.of(config["scores"]), read(config["mean"]), roots, *parts)
 
     @property
@@ -103,14 +106,14 @@ class Spectrum(Scaling):
             "roots": [written(root) for root in self.roots],
             "width": written(self.width),
             "std": written(self.std),
+            "largest": written(self.largest),
         }
 
     @property
-    def _size(self) -> np.ndarray:
-        """``a/s``."""
+    def _slow(self) -> np.ndarray:
+        """The a, ``(T, 1)``."""
         length = len(self.std)
-        slow = np.maximum(np.sqrt(length) / np.arange(1, length + 1), 1.0)
-        return slow[:, None] / self.std
+        return np.maximum(np.sqrt(length) / np.arange(1, length + 1), 1.0)[:, None]
 
     def _encode(self, x: Tensor) -> Tensor:
         missing = x.isnan()
@@ -124,10 +127,15 @@ class Spectrum(Scaling):
         residual = (_cosines(self.scores.encode(x)) - like(self.mean, x)).unsqueeze(-1)
         roots = like(self.roots, x)
         u = torch.linalg.solve_triangular(roots, residual, upper=False).squeeze(-1)
-        return (u / like(self.width, x)).asinh() * like(self._size, x)
+        inside = u.clamp(-like(self.largest, x), like(self.largest, x))
+        y = (inside / like(self.width, x)).asinh() / like(self.std, x) + u - inside
+        return y * like(self._slow, x)
 
     def _decode(self, y: Tensor) -> Tensor:
-        u = (y / like(self._size, y)).sinh() * like(self.width, y)
+        y = y / like(self._slow, y)
+        most = like(np.arcsinh(self.largest / self.width) / self.std, y)
+        inside = y.clamp(-most, most)
+        u = (inside * like(self.std, y)).sinh() * like(self.width, y) + y - inside
         waves = torch.einsum("...kc,kdc->...kd", u, like(self.roots, y)) + like(self.mean, y)
         return self.scores.decode(like(_matrix(y.shape[-2]), y).mT @ waves)
 
