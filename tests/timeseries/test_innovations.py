@@ -100,9 +100,11 @@ def test_what_glides_along_lines_is_given_by_its_kinks():
     rng = np.random.default_rng(0)
     hours = rng.normal(size=(500, 5)).cumsum(1)
     lines = np.stack([np.interp(np.arange(24) / 6, np.arange(5), row) for row in hours])
-    windows = (700 + lines).astype(np.float32).astype(np.float64)[..., None]
+    still = np.where(rng.random(lines.shape) < 0.2, rng.normal(size=lines.shape), 0).cumsum(1)
+    windows = np.stack((700 + lines, 50 + still), -1).astype(np.float32).astype(np.float64)
     scaling, x = fitted("increments", windows), torch.from_numpy(windows)
     assert scaling.steps[-1].lags[:, 0, 0].tolist() == [2.0, -1.0]
+    assert scaling.steps[-1].lags[:, 1, 1].tolist() == [1.0, 0.0]
     kinks = scaling.encode(x)[:, 2:, 0].abs() > 0.5
     assert torch.equal(kinks.any(0).nonzero()[:, 0] + 2, torch.tensor([7, 13, 19]))
     noise = torch.randn(x.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))

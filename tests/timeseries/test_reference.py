@@ -179,10 +179,12 @@ def test_more_lags_than_a_window_has_are_refused():
 
 @pytest.fixture
 def wandering(tmp_path):
+    """A price that wanders, and a column that keeps near its median."""
     path = tmp_path / "walk.csv"
-    steps = torch.randn(300, generator=torch.Generator().manual_seed(0)).cumsum(0)
-    lines = [f"{k},{1000 + value}" for k, value in enumerate(steps.tolist())]
-    path.write_text("time,price\n" + "\n".join(lines))
+    drawn = torch.randn(300, 2, generator=torch.Generator().manual_seed(0))
+    drawn[:, 0] = drawn[:, 0].cumsum(0)
+    lines = [f"{k},{1000 + a},{50 + b}" for k, (a, b) in enumerate(drawn.tolist())]
+    path.write_text("time,price,load\n" + "\n".join(lines))
     return path
 
 
@@ -204,6 +206,8 @@ def test_a_domain_takes_back_what_its_data_set_has_done(wandering, lags):
     asked = framed.condition["observed"]
     assert torch.allclose(asked, given["observed"], atol=1e-3, equal_nan=True)
     assert torch.equal(framed.condition["times"], given["times"])
+    assert float(given["observed"][:, 7, 0].abs().max()) == 0  # the last price
+    assert float(given["observed"][:, 7, 1].abs().mean()) > 0.3  # the load, beside its median
     made = domain.decode(domain.encode(values))
     assert torch.allclose(framed.values(made), whole.double(), atol=1e-2)
 

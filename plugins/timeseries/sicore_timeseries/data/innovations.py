@@ -164,12 +164,12 @@ class Innovations(Scaling):
         if bool(missing.any()):
             return self._encode_some(x)
         *early, later = self.steps
-        parts, begun = [], len(early)
-        for row, step in enumerate(early):
-            parts.append(step.encode(x[..., row : row + 1, :] - step.expected(x[..., :row, :])))
-        if x.shape[-2] > begun:
-            parts.append(later.encode(x[..., begun:, :] - later.expected(x[..., :-1, :])))
-        return torch.cat(parts, -2)[..., : x.shape[-2], :]
+        parts = [
+            step.encode(x[..., row : row + 1, :] - step.expected(x[..., :row, :]))
+            for row, step in enumerate(early)
+        ]
+        parts.append(later.encode(x[..., len(early) :, :] - later.expected(x[..., :-1, :])))
+        return torch.cat(parts, -2)
 
     def _encode_some(self, x: Tensor) -> Tensor:
         """Row by row, since what is missing takes its usual innovation."""
