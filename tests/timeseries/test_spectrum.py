@@ -45,7 +45,7 @@ def test_numbers_are_white_and_the_slow_ones_are_large(windows, scaling):
     assert np.abs(np.median(y, 0) / size).max() < 0.1
     within = np.corrcoef(y.T).reshape(LENGTH, 3, LENGTH, 3).diagonal(0, 0, 2)  # of one frequency
     off = within - np.eye(3)[..., None]
-    assert float(scaling.encode(torch.from_numpy(windows))[..., 2].abs().max()) < 1e-6  # a copy
+    assert float(scaling.encode(torch.from_numpy(windows))[..., 2].abs().max()) < 1e-3  # a copy
     assert np.abs(off).max() < 0.1  # 5/√4000, and what asinh makes of it
 
 
