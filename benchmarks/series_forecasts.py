@@ -40,7 +40,13 @@ FORECASTS: dict[str, list[str]] = {
 GAPS: dict[str, list[str]] = {
     "energy": ["training.steps=600"],
     "energy, in units that grow": ["data.hurst=0.5", "training.steps=600"],
-    "pm25": ["data.window=192", "data.task={gaps: 1}", "data.hurst=0.5", "training.steps=400"],
+    "pm25": [
+        "data.window=192",
+        "data.task={gaps: 1}",
+        "data.hurst=0.5",
+        "data.scaling=asinh",
+        "training.steps=1200",
+    ],
 }
 
 

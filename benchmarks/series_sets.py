@@ -1,10 +1,10 @@
 """Generated windows of Sines, Stocks and Energy: the published protocol, and strict tests.
 
 The presets ``timeseries/sines``, ``stocks`` and ``energy`` are trained on all windows of 24, as the
-protocol wants it (``data.split=all``), or are read from folders ``MODELS/NAME`` where they are
-there. As many samples as there are windows, at most 10,000, are compared with the windows that the
-model was trained on. Floors compare one half of these, in turn twenty blocks of time, with the
-other. The published figures are those of the papers' tables.
+protocol wants it (``data.split=all``), into folders ``MODELS/NAME``; models and figures that are
+there are not made again. As many samples as there are windows, at most 10,000, are compared with
+the windows that the model was trained on. Floors compare one half of these, in turn twenty blocks
+of time, with the other. The published figures are those of the papers' tables.
 
 Then a part of the rows is dropped at random before a model is trained (``data.dropped``), and drawn
 anew (``data.fill``); its samples are whole, and are compared with the whole windows.
@@ -12,7 +12,6 @@ anew (``data.fill``); its samples are whole, and are compared with the whole win
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from torch import Tensor
 
 import sicore
 from sicore.config import load_config
+from sicore.files import read_json, write_json
 from sicore.hub import Model
 from sicore.hub.bulk import sample_bulk
 from sicore.training import train
@@ -59,19 +59,15 @@ DROPPED = ("0", "0.3", "0.5", "0.7")
 FILL = {"stocks": "log", "energy": "quantile", "sines": "standard"}
 
 
-def model_of(
-    name: str, dropped: str, models: Path, scratch: Path, steps: int | None
-) -> tuple[Model, int | None]:
-    """The trained model of a set, and the seconds of processor of its training, if it was here."""
-    own = name if dropped == "0" else f"{name}-{dropped}"
-    if (models / own / "config.yaml").exists():
-        return sicore.load(models / own, device="cpu"), None
-    changes = ["data.split=all", *([f"training.steps={steps}"] if steps else [])]
-    if dropped != "0":
-        changes += [f"data.dropped={dropped}", f"data.fill={FILL[name]}"]
-    begun = time.process_time()
-    train(load_config(f"timeseries/{name}", changes), scratch / own, device="cpu", progress=False)
-    return sicore.load(scratch / own, device="cpu"), round(time.process_time() - begun)
+def trained(name: str, dropped: str, folder: Path, steps: int | None) -> Model:
+    """The model of a set; one that lies in the folder is taken from it."""
+    if not (folder / "config.yaml").exists():
+        changes = ["data.split=all", *([f"training.steps={steps}"] if steps else [])]
+        if dropped != "0":
+            changes += [f"data.dropped={dropped}", f"data.fill={FILL[name]}"]
+        config = load_config(f"timeseries/{name}", changes)
+        train(config, folder, device="cpu", progress=False, overwrite=True)
+    return sicore.load(folder, device="cpu")
 
 
 def strict(made: Tensor, real: Tensor, unit: Tensor) -> dict[str, float]:
@@ -148,23 +144,24 @@ def main() -> None:
     """Measure, and write ``series_sets.json``."""
     options = arguments(
         __doc__,
-        models=Path("models"),
+        models=Path("runs/series-sets"),
         sets=Path(",".join(SETS)),
         dropped=Path(",".join(DROPPED)),
     )
     torch.set_num_threads(1)
     published = {method: dict(zip(SETS, row, strict=True)) for method, row in PUBLISHED.items()}
     figures: dict[str, Any] = {"published discriminative scores": published}
-    steps = 20 if options.quick else None
-    with tempfile.TemporaryDirectory() as scratch:
-        for dropped in str(options.dropped).split(","):
-            for name in str(options.sets).split(","):
-                given = (name, dropped, options.models, Path(scratch), steps)
-                model, seconds = model_of(*given)
-                key = name if dropped == "0" else f"{name}, {float(dropped):.0%} dropped"
-                found = measured(name, model, options.quick)
-                figures[key] = {"seconds of processor for training": seconds, **found}
-                record("series_sets", options, figures)
+    for dropped in str(options.dropped).split(","):
+        for name in str(options.sets).split(","):
+            own = name if dropped == "0" else f"{name}-{dropped}"
+            key = name if dropped == "0" else f"{name}, {float(dropped):.0%} dropped"
+            kept = options.models / own / "figures.json"
+            if not kept.exists():
+                steps = 20 if options.quick else None
+                model = trained(name, dropped, options.models / own, steps)
+                write_json(kept, measured(name, model, options.quick))
+            figures[key] = read_json(kept)
+            record("series_sets", options, figures)
 
 
 if __name__ == "__main__":
