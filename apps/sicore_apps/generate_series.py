@@ -90,12 +90,8 @@ def series(
     if file is not None:
         table = source.read()
         note(table.notes)
-        settings = [
-            f"data.window={window_for(table, length)}",
-            "data.task={generate: 1}",
-            "data.calendar=false",
-        ]
-    chosen = chosen_model(wish, "timeseries/file", source, settings)
+        settings = [f"data.window={window_for(table, length)}"]
+    chosen = chosen_model(wish, "timeseries/generate", source, settings)
     from sicore_apps.generated_series import generated
 
     made = generated(chosen, number, figures=not no_figures, **drawing)

@@ -34,6 +34,7 @@ NETWORKS = (
 
 PRESETS = (
     ("file", "Your own series: generates, forecasts and fills gaps"),
+    ("generate", "Windows like those of your own series"),
     ("forecast", "Forecasts of your own series, relative to the last known value"),
     ("impute", "Gaps of your own series, also with irregular moments"),
     ("foellmer", "Forecasts of your own series, on paths that start in the present"),

@@ -50,6 +50,8 @@ def filled_windows(windows: Windows, scaling: str, seed: int = 0) -> Windows:
     Raises:
         InputError: as `filled`, `filled_rows` and `fit_scaling` do.
     """
+    if not np.isnan(windows.used()).any():
+        return windows
     space = fit_scaling(scaling, windows.used())
     shared = len(windows) * windows.length > len(windows.used())
     rows = slice(None) if shared else windows.rows(np.arange(len(windows)))
