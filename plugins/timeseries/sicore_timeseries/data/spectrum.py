@@ -77,16 +77,11 @@ class Spectrum(Scaling):
             )
         rows = whole.reshape(-1, whole.shape[-1])
         scores = NormalScores.fit(rows, np.abs(rows).max(0).clip(1e-12))
-        waves = _cosines(scores.encode(torch.from_numpy(whole))).numpy()
-        mean = waves.mean(0)
-        roots = np.stack([_root(wave) for wave in (waves - mean).swapaxes(0, 1)])
-        u = np.stack(
-            [
-                np.linalg.solve(r, w.T).T
-                for r, w in zip(roots, (waves - mean).swapaxes(0, 1), strict=True)
-            ]
-        )
-        size = np.abs(u)
+        waves = _cosines(scores.encode(torch.from_numpy(whole))).numpy().swapaxes(0, 1)
+        mean = waves.mean(1)
+        centred = waves - mean[:, None]
+        roots = np.stack([_root(wave) for wave in centred])
+        size = np.abs(np.linalg.solve(roots, centred.swapaxes(1, 2)).swapaxes(1, 2))
         return cls(scores, mean, roots, *_widths(size), size.max(1))
 
     @classmethod

@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sicore.errors import InputError
 from sicore_timeseries.networks.inputs import SeriesInputs, TimeEmbedding, zeroed
 from sicore_timeseries.networks.transformer import Layer
 
@@ -53,8 +52,6 @@ class SeriesInverted(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if width % (2 * heads):
-            raise InputError(f"network: expected 2 · heads to divide width {width}, got {heads}")
         self.inputs = SeriesInputs(domain)
         moments, channels = self.inputs.moments, self.inputs.channels
         self.enter = nn.Linear(OWN * moments, width)

@@ -51,8 +51,6 @@ class SeriesTransformer(nn.Module):
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        if width % (2 * heads):
-            raise InputError(f"network: expected 2 · heads to divide width {width}, got {heads}")
         self.inputs = SeriesInputs(domain)
         self.turns = self.inputs.moments * pi
         self.enter = nn.Linear(self.inputs.width, width)
@@ -72,10 +70,16 @@ class SeriesTransformer(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention, then a perceptron; it begins as the identity."""
+    """Attention, then a perceptron; it begins as the identity.
+
+    Raises:
+        InputError: when the heads do not fit the width.
+    """
 
     def __init__(self, width: int, heads: int, expansion: int, dropout: float) -> None:
         super().__init__()
+        if width % (2 * heads):
+            raise InputError(f"network: expected 2 · heads to divide width {width}, got {heads}")
         self.heads = heads
         self.film = zeroed(nn.Linear(width, 6 * width))
         self.qkv = nn.Linear(width, 3 * width)
