@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,7 +153,9 @@ def _real(chosen: Chosen) -> _Real | None:
     """The data of a model; None where they are gone, or too few for a test."""
     data = chosen.model.config.data
     try:
-        train, test = data.build(split="train"), data.build(split="test")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # told before the training
+            train, test = data.build(split="train"), data.build(split="test")
     except InputError:
         return None
     some = np.random.default_rng(0).permutation(len(train.windows))[:SHOWN]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,7 +106,9 @@ def chosen_model(
         told = f"training on {source.file}, kept in {place}; if it is interrupted, it goes on"
         click.echo(told, err=True)
         over = wish.overwrite
-        train(config, place, resume=not over, overwrite=over, device=device)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the command has told what was noticed
+            train(config, place, resume=not over, overwrite=over, device=device)
     return Chosen(sicore.load(place, device=device), str(place), unseen)
 
 

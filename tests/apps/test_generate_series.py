@@ -33,3 +33,17 @@ def test_what_cannot_be_generated_is_told(sicore, series_model, hourly, tmp_path
         status, _, told = sicore("generate", "series", *words, "-o", tmp_path / "out")
         assert status == 1 and expected in told
         assert not (tmp_path / "out").exists()
+
+
+def test_missing_values_and_what_was_noticed(sicore, hourly, tmp_path, recwarn):
+    path, _ = hourly
+    table = pd.read_csv(path)
+    table.loc[3::5, "a"] = None
+    table["still"] = 7.0
+    table.to_csv(tmp_path / "gaps.csv", index=False)
+    words = ("--length", 8, "--training-steps", 2, "-n", 60, "--steps", 2, "-o", tmp_path / "out")
+    status, _, told = sicore("generate", "series", "--like", tmp_path / "gaps.csv", *words)
+    assert status == 0 and told.count("column 'still' never changes") == 1
+    assert not [w for w in recwarn if "still" in str(w.message)]
+    made = pd.read_csv(tmp_path / "out" / "samples.csv")
+    assert bool(made.notna().all().all()) and set(made["still"]) == {7.0}

@@ -154,7 +154,7 @@ def _root(wave: np.ndarray) -> np.ndarray:
     for j in range(columns):
         root[j, :j] = white[:, :j].T @ wave[:, j] / len(wave)
         rest = wave[:, j] - white[:, :j] @ root[j, :j]
-        root[j, j] = max(float(rest.std()), LEAST * size[j]) or 1.0
+        root[j, j] = max(float(rest.std()), LEAST * size[j]) or LEAST
         white[:, j] = rest / root[j, j]
     return root
 

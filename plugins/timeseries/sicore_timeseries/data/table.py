@@ -243,9 +243,9 @@ def _duplicates(where: str, index: pd.Index, lines: pd.Index, alone: bool) -> st
     again = int(np.flatnonzero(index.duplicated())[0])
     moment = index[again]
     both = " and ".join(str(line) for line in sorted(lines[index == moment])[:2])
-    hint = "name the column of the series with key=…, " if alone else ""
+    hint = "name the column of the series (key=…, --key), " if alone else ""
     return (
         f"{where}: {lines.name or 'row'}s {both} have the same time, {moment} "
-        f"({int(index.duplicated().sum())} such rows in all); {hint}average=true takes their mean, "
-        "or correct the file"
+        f"({int(index.duplicated().sum())} such rows in all); {hint}take their mean (average=true, "
+        "--average), or correct the file"
     )
