@@ -158,6 +158,15 @@ def test_parquet_holds_the_same(tmp_path):
     assert np.diff(table.series[0].times)[1] == 23 * 3600
     frame.set_index("when").to_parquet(tmp_path / "y.parquet")
     assert read_table(tmp_path / "y.parquet").time == "when"
+    frame.set_index("when", drop=False).rename_axis("when").to_parquet(tmp_path / "both.parquet")
+    assert read_table(tmp_path / "both.parquet").time == "when"
+    shuffled = frame.sample(frac=1, random_state=0)
+    shuffled.to_parquet(tmp_path / "z.parquet")
+    again = read_table(tmp_path / "z.parquet")
+    assert again.time == "when"
+    np.testing.assert_array_equal(again.values, table.values)
+    frame.set_index("when").rename_axis(None).to_parquet(tmp_path / "dates.parquet")
+    assert read_table(tmp_path / "dates.parquet").time == "time"
 
 
 def test_frames_name_their_rows():

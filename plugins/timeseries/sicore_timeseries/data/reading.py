@@ -55,8 +55,11 @@ def _read_parquet(path: Path) -> pd.DataFrame:
         ) from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: is no Parquet file that can be read ({error})") from None
-    if frame.index.name is not None or not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.reset_index(names=frame.index.name or "time")
+    if isinstance(frame.index, pd.DatetimeIndex):
+        frame.index.name = frame.index.name or "time"
+    named = [name for name in frame.index.names if name is not None]
+    if named:  # another index holds the numbers of rows, perhaps in another order
+        frame = frame.drop(columns=named, errors="ignore").reset_index()
     frame.index = pd.RangeIndex(1, len(frame) + 1, name="row")
     return frame
 
